@@ -1,0 +1,64 @@
+/** scheduler → aggregator (topic `risk-assessment-results`) and aggregator → edge (`risk_update`, topic `incidents`). */
+import { z } from "zod";
+import { CameraId, MessageId, RiskLevel, TaskId, TimestampMs } from "./ids.ts";
+import { type Infer, message } from "./message.ts";
+
+export const AssessmentStatus = z.enum(["ok", "parse_error", "error", "expired", "degraded"]);
+export type AssessmentStatus = z.infer<typeof AssessmentStatus>;
+
+/** What is known of one group after assessment. A failure is said by `status`; its riskLevel is null, never "none". */
+export const Verdict = z.object({
+  taskId: TaskId,
+  groupIndex: z.int().min(1),
+  groupKey: z.string(),
+  status: AssessmentStatus,
+  verdict: z.enum(["confirmed", "rejected", "uncertain"]).nullable(),
+  riskLevel: RiskLevel.nullable(),
+  confidence: z.number().min(0).max(1).nullable(),
+  assessedBy: z.string().describe("`rules`, or the model's name"),
+  description: z.string().max(2000),
+  riskTypes: z.array(z.string().max(80)).max(10),
+  dangerObjectCount: z.int().min(0).optional(),
+  triggerObjectIds: z.array(z.int()).optional(),
+});
+export type Verdict = z.infer<typeof Verdict>;
+
+export const AssessmentResult = message("assessment.result", "The outcome of one task: a verdict, or why there is none.", {
+  schemaVersion: z.literal(1),
+  traceId: z.string(),
+  messageId: z.string().describe("`{taskId}_result`"),
+  taskId: TaskId,
+  requestId: MessageId,
+  taskIdsOfRequest: z.array(TaskId).min(1),
+  cameraId: CameraId,
+  timestamp: z.string(),
+  capturedAt: TimestampMs,
+  deadlineAt: TimestampMs,
+  groupIndex: z.int().min(1),
+  results: z.array(Verdict).length(1),
+  metadata: z.object({
+    llmLatency: z.number().nullable().describe("Seconds, all attempts"),
+    llmModel: z.string().nullable(),
+    apiKeyId: z.string().nullable(),
+    retryCount: z.int().min(0),
+  }),
+  error: z.string().max(300).optional(),
+});
+export type AssessmentResult = Infer<typeof AssessmentResult>;
+
+export const RiskUpdate = message("risk_update", "What is known of one frame's groups; the last revision is final.", {
+  id: z.string(),
+  messageId: MessageId,
+  cameraId: CameraId,
+  capturedAt: TimestampMs,
+  revision: z.int().min(1),
+  final: z.boolean(),
+  complete: z.boolean().describe("Every task of the frame has its result"),
+  hasDangerousDriving: z.boolean(),
+  maxRiskLevel: RiskLevel,
+  results: z.array(Verdict),
+  taskIdsOfRequest: z.array(TaskId),
+  llmLatency: z.number().optional(),
+  llmModel: z.string().optional(),
+});
+export type RiskUpdate = Infer<typeof RiskUpdate>;
