@@ -1,8 +1,8 @@
 /** The table of the system: every joint that is durable, in the order of the data's way. */
 import { CameraRecord } from "./camera.ts";
 import { DetectionResult } from "./detection.ts";
-import { topic } from "./topic.ts";
 import { AssessmentTask } from "./task.ts";
+import { topic } from "./topic.ts";
 import { AssessmentResult, RiskUpdate } from "./verdict.ts";
 
 const hourMs = 3_600_000;

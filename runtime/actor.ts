@@ -25,6 +25,8 @@ export type MailboxPolicy = {
   /** Default 64 MiB. */
   readonly capacityBytes?: number;
   readonly overflow: Overflow;
+  /** Kinds of message with an answer of their own. */
+  readonly byType?: Readonly<Record<string, Overflow>>;
 };
 
 export type Timers<Receives> = {

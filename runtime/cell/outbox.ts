@@ -1,0 +1,25 @@
+/** What a turn asked for. It is kept back until the handler has returned, and forgotten if the handler throws. */
+import type { Tagged } from "../../protocols/message.ts";
+import type { Outgoing } from "../bus.ts";
+import type { Envelope } from "../envelope.ts";
+import type { Fact } from "../store.ts";
+
+export type Pipe = {
+  readonly start: (signal: AbortSignal) => Promise<unknown>;
+  readonly done: (value: unknown) => Tagged;
+  readonly failed: (reason: unknown) => Tagged;
+};
+
+export type TimerChange = { readonly key: string; readonly delayMs: number; readonly envelope: Envelope | null };
+
+/** Messages are encoded as they are asked for, so that one which cannot be encoded fails its turn. */
+export type Outbox = {
+  readonly tells: { readonly path: string; readonly envelope: Envelope }[];
+  readonly emits: Outgoing[];
+  readonly facts: Fact[];
+  readonly timers: TimerChange[];
+  readonly pipes: Pipe[];
+  readonly children: (() => void)[];
+};
+
+export const emptyOutbox = (): Outbox => ({ tells: [], emits: [], facts: [], timers: [], pipes: [], children: [] });

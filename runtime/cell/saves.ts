@@ -1,0 +1,44 @@
+/** A cell's writes to the store. Each holds the causes of its turn until the fact is durable. */
+import type { Clock } from "../clock.ts";
+import { reasonOf } from "../errors.ts";
+import type { Observer } from "../observer.ts";
+import { abandonAll, type Cause, holdAll, releaseAll } from "../settlement.ts";
+import type { Fact, Store } from "../store.ts";
+
+const attemptsMax = 10;
+
+export type Saves = {
+  readonly put: (facts: readonly Fact[], causes: readonly Cause[]) => void;
+  readonly pending: () => number;
+};
+
+export const createSaves = (store: Store, clock: Clock, observer: Observer): Saves => {
+  let pending = 0;
+
+  const attempt = (facts: readonly Fact[], causes: readonly Cause[], attempts: number) => {
+    store.put(facts).then(
+      () => {
+        pending--;
+        releaseAll(causes);
+      },
+      (thrown) => {
+        observer.sendFailed("store", reasonOf(thrown));
+        if (attempts < attemptsMax) {
+          clock.after(Math.min(5_000, 100 * 2 ** attempts), () => attempt(facts, causes, attempts + 1));
+          return;
+        }
+        pending--;
+        abandonAll(causes, `the store did not take a fact: ${reasonOf(thrown)}`);
+      },
+    );
+  };
+
+  return {
+    put(facts, causes) {
+      pending++;
+      holdAll(causes);
+      attempt(facts, causes, 0);
+    },
+    pending: () => pending,
+  };
+};

@@ -1,0 +1,16 @@
+/** What lies in a mailbox: a message's bytes, and what the runtime must know about them without decoding. */
+import type { Lease } from "./frame-pool.ts";
+import type { Cause } from "./settlement.ts";
+
+export type Envelope = {
+  readonly type: string;
+  readonly key: string;
+  readonly trace: string;
+  readonly bytes: Uint8Array;
+  /** The deliveries that led to this message; none for observations. */
+  readonly causes: readonly Cause[];
+  readonly lease: Lease | null;
+  readonly enqueuedAtMs: number;
+};
+
+export const noCauses: readonly Cause[] = Object.freeze([]);

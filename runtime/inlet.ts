@@ -1,0 +1,213 @@
+/**
+ * A stage's way in from a topic: takes records, gives each a cause, settles what is done and commits the lowest offset not settled.
+ * A failed delivery is repeated with a pause between; after the third the record goes to the dead letters.
+ */
+import { type DeadLetter, deadLettersOf } from "../protocols/dead-letter.ts";
+import type { TopicDefinition } from "../protocols/topic.ts";
+import type { BusRecord, Consumer } from "./bus.ts";
+import type { Cell } from "./cell.ts";
+import { delay } from "./clock.ts";
+import { noCauses } from "./envelope.ts";
+import { reasonOf } from "./errors.ts";
+import type { CellPorts } from "./ports.ts";
+import { createWindow, openCause, type SettlementWindow } from "./settlement.ts";
+
+const attemptsMax = 3;
+const retryMs = 200;
+const windowRecords = 1_000;
+const windowBytes = 16 * 1024 * 1024;
+const commitMs = 50;
+
+export type TakesFrom = {
+  readonly topic: TopicDefinition<never>;
+  /** With a group, work is shared and settled; without, every record from the end on is seen by each follower. */
+  readonly group: string | null;
+};
+
+export type Inlet = {
+  /** Takes no further record; those in work go on. */
+  readonly pause: () => void;
+  readonly inWork: () => number;
+  readonly oldestMs: () => number;
+  /** Commits what is settled; what is not will be delivered again. */
+  readonly close: () => Promise<void>;
+};
+
+type Partition = { readonly window: SettlementWindow; committed: number; paused: boolean; committing: boolean; revoked: boolean };
+
+export const openInlet = async ({ topic, group }: TakesFrom, cell: Cell, ports: CellPorts): Promise<Inlet> => {
+  const { bus, clock, codec, observer } = ports;
+  const partitions = new Map<number, Partition>();
+  let paused = false;
+  let closed = false;
+  let waits = false;
+  let consumer: Consumer | null = null;
+
+  const isFull = (partition: Partition) =>
+    partition.window.count() >= windowRecords || partition.window.sizeBytes() >= windowBytes;
+
+  /** Pauses and resumes each partition by its window and the stage's mailbox. */
+  const adjust = () => {
+    const congested = paused || cell.isAboveHighWater();
+    for (const [number, partition] of partitions) {
+      const shouldPause = congested || isFull(partition);
+      if (shouldPause === partition.paused || partition.revoked) continue;
+      partition.paused = shouldPause;
+      if (shouldPause) consumer?.pause(number);
+      else consumer?.resume(number);
+    }
+    if (!congested || paused || waits) return;
+    waits = true;
+    cell.whenBelow(() => {
+      waits = false;
+      adjust();
+    });
+  };
+
+  const commit = (number: number, partition: Partition) => {
+    if (partition.committing || partition.window.floor() === partition.committed) return;
+    partition.committing = true;
+    clock.after(commitMs, () => void commitNow(number, partition));
+  };
+
+  const commitNow = async (number: number, partition: Partition) => {
+    const offset = partition.window.floor();
+    try {
+      if (consumer && offset > partition.committed) {
+        await consumer.commit(number, offset);
+        partition.committed = offset;
+      }
+    } catch (thrown) {
+      observer.sendFailed(topic.name, `commit: ${reasonOf(thrown)}`);
+    }
+    partition.committing = false;
+    if (!closed && !partition.revoked) commit(number, partition);
+  };
+
+  const settle = (record: BusRecord, partition: Partition) => {
+    partition.window.settled(record.offset);
+    if (closed || partition.revoked) return;
+    commit(record.partition, partition);
+    if (partition.paused) adjust();
+  };
+
+  const setAside = async (
+    record: BusRecord,
+    partition: Partition,
+    disposition: DeadLetter["disposition"],
+    reason: string,
+    attempts: number,
+  ) => {
+    const dead = deadLettersOf(topic);
+    const { partition: from, offset, key, id, trace } = record;
+    const letter: DeadLetter = {
+      type: "dead.letter",
+      topic: topic.name,
+      partition: from,
+      offset,
+      key,
+      id,
+      trace,
+      recordType: record.type,
+      value: record.bytes,
+      disposition,
+      reason: reason.slice(0, 1_000),
+      attempts,
+    };
+    observer.deadLettered(topic.name, `${topic.name}/${from}/${offset}`, disposition, reason);
+    for (let failures = 0; !closed && !partition.revoked; failures++) {
+      try {
+        await bus.append([
+          { topic: dead.name, key, id: dead.idOf(letter), type: letter.type, trace, bytes: codec.encode(letter) },
+        ]);
+        settle(record, partition);
+        return;
+      } catch (thrown) {
+        observer.sendFailed(dead.name, reasonOf(thrown));
+        await delay(clock, Math.min(5_000, 100 * 2 ** failures));
+      }
+    }
+  };
+
+  const deliver = (record: BusRecord, partition: Partition, attempt: number) => {
+    const key = `${record.topic}/${record.partition}/${record.offset}`;
+    const cause = openCause(key, (failure) => {
+      if (failure === null) return settle(record, partition);
+      if (closed || partition.revoked) return; // the next owner starts at what was committed
+      if (attempt >= attemptsMax) return void setAside(record, partition, "exhausted", failure, attempt);
+      observer.retried(topic.name, key, failure, attempt);
+      clock.after(retryMs * 2 ** (attempt - 1), () => {
+        if (!closed && !partition.revoked) deliver(record, partition, attempt + 1);
+      });
+    });
+    const { type, trace, bytes } = record;
+    cell.offer({ type, key: record.key, trace, bytes, causes: [cause], lease: null, enqueuedAtMs: clock.monotonicMs() });
+  };
+
+  const taken = (record: BusRecord) => {
+    const partition = partitions.get(record.partition);
+    if (!partition || partition.revoked || closed) return;
+    observer.received(topic.name, group ?? "");
+    partition.window.opened(record.offset, record.bytes.byteLength, clock.monotonicMs());
+    const read = codec.read(record.type, record.bytes);
+    if (read.ok) deliver(record, partition, 1);
+    else void setAside(record, partition, "poison", `${read.failure.code}: ${read.failure.detail}`, 0);
+    adjust();
+  };
+
+  /** Followers hold nothing: what they see is not settled, only slowed down. */
+  const followed = ({ partition, type, key, trace, bytes }: BusRecord) => {
+    if (closed) return;
+    if (!partitions.has(partition)) partitions.set(partition, emptyPartition(0));
+    observer.received(topic.name, "");
+    cell.offer({ type, key, trace, bytes, causes: noCauses, lease: null, enqueuedAtMs: clock.monotonicMs() });
+    adjust();
+  };
+
+  consumer =
+    group === null
+      ? await bus.follow(topic.name, "end", followed)
+      : await bus.consume(topic.name, group, {
+          assigned(number, committed) {
+            partitions.set(number, emptyPartition(committed));
+          },
+          async revoked(number) {
+            const partition = partitions.get(number);
+            if (!partition) return;
+            await commitNow(number, partition);
+            partition.revoked = true;
+            partitions.delete(number);
+          },
+          record: taken,
+        });
+  adjust();
+
+  const sum = (of: (window: SettlementWindow) => number) =>
+    [...partitions.values()].reduce((total, { window }) => total + of(window), 0);
+
+  return {
+    pause() {
+      paused = true;
+      adjust();
+    },
+    inWork: () => sum((window) => window.count()),
+    oldestMs: () =>
+      Math.max(
+        0,
+        ...[...partitions.values()].map(({ window }) => clock.monotonicMs() - (window.oldestAtMs() ?? clock.monotonicMs())),
+      ),
+    async close() {
+      if (group !== null) for (const [number, partition] of partitions) await commitNow(number, partition);
+      closed = true;
+      await consumer?.stop();
+    },
+  };
+};
+
+const emptyPartition = (committed: number): Partition => ({
+  window: createWindow(committed),
+  committed,
+  paused: false,
+  committing: false,
+  revoked: false,
+});

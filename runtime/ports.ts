@@ -1,0 +1,38 @@
+/** What the runtime's parts are handed: the outside world, and the way to one another. */
+import type { Codec } from "../protocols/codec.ts";
+import type { Tagged } from "../protocols/message.ts";
+import type { Bus, Outgoing } from "./bus.ts";
+import type { Cell } from "./cell.ts";
+import type { Clock } from "./clock.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import type { Envelope } from "./envelope.ts";
+import type { FramePool } from "./frame-pool.ts";
+import type { Log } from "./log.ts";
+import type { Observer } from "./observer.ts";
+import type { Random } from "./random.ts";
+import type { Store } from "./store.ts";
+
+/** The outside world of a system. */
+export type World = {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly dispatcher: Dispatcher;
+  readonly codec: Codec;
+  readonly bus: Bus;
+  readonly store: Store;
+  readonly frames: FramePool;
+  readonly log: Log;
+  readonly observer: Observer;
+  /** What a message is about: picks the instance of a keyed stage, and what "latest per key" means. */
+  readonly keyOf: (message: Tagged) => string;
+};
+
+export type CellPorts = World & {
+  readonly newTrace: () => string;
+  /** The record that carries the message; throws when no topic does. */
+  readonly recordOf: (message: Tagged, trace: string) => Outgoing;
+  /** Hands the envelope to the stage at `path`; a stage that does not exist makes it a dead letter. */
+  readonly route: (path: string, envelope: Envelope) => Cell | null;
+  readonly startChild: (path: string, key: string, args: unknown) => void;
+  readonly stopChild: (path: string, key: string) => void;
+};

@@ -1,0 +1,58 @@
+/** What a supervisor does about a failure: wait, restart, or give up. */
+import type { Failure } from "../cell.ts";
+import { delay } from "../clock.ts";
+import { reasonOf } from "../errors.ts";
+import { createIntensity, type Tolerance } from "../intensity.ts";
+import type { NodePorts, OnFailure } from "./node.ts";
+
+/**
+ * Restarts one node, again and again until it runs, within its tolerance. Failures are handled one after another.
+ * `escalate` is called when there were too many; the restarting then ends.
+ */
+export const createRestarter = (
+  path: string,
+  tolerance: Tolerance,
+  ports: NodePorts,
+  restart: (failedPath: string, reason: string) => Promise<void>,
+  escalate: OnFailure,
+) => {
+  const intensity = createIntensity(tolerance);
+  let work: Promise<void> = Promise.resolve();
+  const ending = new AbortController();
+
+  const handle = async (failure: Failure): Promise<void> => {
+    let last = failure;
+    while (!ending.signal.aborted) {
+      const nowMs = ports.clock.monotonicMs();
+      if (!intensity.allows(nowMs, last.causeKeys)) {
+        ports.observer.escalated(path, last.reason);
+        escalate({ path, reason: `too many failures: ${last.reason}`, causeKeys: [] });
+        return;
+      }
+      const waited = await delay(ports.clock, intensity.backoffMs(nowMs, ports.random), ending.signal).then(
+        () => true,
+        () => false,
+      );
+      if (!waited) return;
+      try {
+        await restart(last.path, last.reason);
+        return;
+      } catch (thrown) {
+        ports.observer.failed(last.path, "start", reasonOf(thrown), thrown instanceof Error ? thrown.stack : undefined);
+        last = { path: last.path, reason: reasonOf(thrown), causeKeys: [] };
+      }
+    }
+  };
+
+  return {
+    failed(failure: Failure) {
+      if (!ending.signal.aborted) work = work.then(() => handle(failure));
+    },
+    left: () => intensity.left(ports.clock.monotonicMs()),
+    /** No restart begins after this; one in progress ends first. */
+    async end() {
+      ending.abort();
+      await work;
+    },
+  };
+};

@@ -1,0 +1,58 @@
+/** A leaf of the tree: one actor, and its way in from a topic. */
+import { createCell } from "../cell.ts";
+import { delay } from "../clock.ts";
+import { type Inlet, openInlet } from "../inlet.ts";
+import type { StageSpec } from "../tree.ts";
+import type { NodePorts, OnFailure, TreeNode } from "./node.ts";
+
+/** Waits until `isDone`, looking again every 10 ms, at most until `deadlineMs`. */
+const waitUntil = async (isDone: () => boolean, deadlineMs: number, ports: NodePorts): Promise<void> => {
+  while (!isDone() && ports.clock.monotonicMs() < deadlineMs) await delay(ports.clock, 10);
+};
+
+export const stageNode = (spec: StageSpec, path: string, key: string, ports: NodePorts, onFailure: OnFailure): TreeNode => {
+  let restarts = -1;
+  let lastError: string | undefined;
+  let inlet: Inlet | null = null;
+  const cell = createCell({ path, key, definition: spec.definition, args: spec.args }, ports, (failure) => {
+    lastError = failure.reason;
+    onFailure(failure);
+  });
+
+  return {
+    path,
+    async start() {
+      await cell.start();
+      restarts++;
+      ports.routes.set(path, (envelope) => {
+        cell.offer(envelope);
+        return cell;
+      });
+      if (spec.takes) inlet ??= await openInlet(spec.takes, cell, ports);
+    },
+    halt: cell.halt,
+    async stop(reason, deadlineMs) {
+      inlet?.pause();
+      await waitUntil(() => cell.state() !== "running" || (cell.isQuiet() && (inlet?.inWork() ?? 0) === 0), deadlineMs, ports);
+      ports.routes.delete(path);
+      await Promise.race([cell.stop(reason), delay(ports.clock, spec.shutdownMs)]);
+      await inlet?.close();
+    },
+    snapshot: () => ({
+      name: spec.name,
+      state:
+        cell.state() === "failed"
+          ? "restarting"
+          : cell.state() === "starting"
+            ? "starting"
+            : cell.state() === "running"
+              ? "running"
+              : "stopped",
+      restarts: Math.max(0, restarts),
+      ...(lastError === undefined ? {} : { lastError }),
+      mailbox: cell.mailbox(),
+      children: [],
+    }),
+    cells: () => [cell],
+  };
+};
