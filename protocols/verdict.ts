@@ -35,6 +35,7 @@ export const AssessmentResult = message("assessment.result", "The outcome of one
   capturedAt: TimestampMs,
   deadlineAt: TimestampMs,
   groupIndex: z.int().min(1),
+  ruleRiskLevel: RiskLevel.describe("Risk now, by rules: what stands when there is no verdict"),
   results: z.array(Verdict).length(1),
   metadata: z.object({
     llmLatency: z.number().nullable().describe("Seconds, all attempts"),

@@ -3,6 +3,7 @@
  * what it hears (Receives), and one synchronous handler for each kind of message. `docs/runtime.md` states the semantics.
  */
 import type { Tagged } from "../protocols/message.ts";
+import type { TopicDefinition } from "../protocols/topic.ts";
 import type { Clock } from "./clock.ts";
 import type { FramePool, Lease } from "./frame-pool.ts";
 import type { Log } from "./log.ts";
@@ -76,7 +77,13 @@ declare const makes: unique symbol;
 export type DynamicAddress<in Args> = { readonly path: string; readonly [makes]?: (args: Args) => void };
 
 /** What `load` may use before an incarnation takes its first message. */
-export type LoadPorts = { readonly store: Store; readonly clock: Clock; readonly log: Log };
+export type LoadPorts = {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The valid messages of a topic appended at or after `sinceMs`, in order per partition, at most 100,000 (design rule 10). */
+  readonly recent: <M extends Tagged>(topic: TopicDefinition<M>, sinceMs: number) => Promise<readonly M[]>;
+};
 
 export type ActorDefinition<Args, State, Receives extends Tagged, Loaded = undefined> = {
   readonly name: string;

@@ -12,8 +12,19 @@ export const createMetrics = () => {
     new Histogram<Label>({ name, help, buckets, labelNames, registers });
   const latencyBuckets = [0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 2, 5, 10];
 
+  /** Label values that come from outside, so that their number stays limited. */
+  const known = new Map<string, Set<string>>();
+  const labelWithin = (label: string, value: string, valuesMax: number): string => {
+    const values = known.get(label) ?? new Set();
+    known.set(label, values);
+    if (!values.has(value) && values.size >= valuesMax) return "other";
+    values.add(value);
+    return value;
+  };
+
   return {
     registry,
+    labelWithin,
 
     // Detection
     detections: counter("detection_total", "Frames detected on", "camera_id", "model_type"),

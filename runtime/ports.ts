@@ -1,6 +1,7 @@
 /** What the runtime's parts are handed: the outside world, and the way to one another. */
 import type { Codec } from "../protocols/codec.ts";
 import type { Tagged } from "../protocols/message.ts";
+import type { LoadPorts } from "./actor.ts";
 import type { Bus, Outgoing } from "./bus.ts";
 import type { Cell } from "./cell.ts";
 import type { Clock } from "./clock.ts";
@@ -28,6 +29,7 @@ export type World = {
 };
 
 export type CellPorts = World & {
+  readonly recent: LoadPorts["recent"];
   readonly newTrace: () => string;
   /** The record that carries the message; throws when no topic does. */
   readonly recordOf: (message: Tagged, trace: string) => Outgoing;

@@ -8,6 +8,7 @@ import { type Envelope, noCauses } from "./envelope.ts";
 import type { Lease } from "./frame-pool.ts";
 import type { World } from "./ports.ts";
 import { traceId } from "./random.ts";
+import { recentMessages } from "./recent.ts";
 import { abandonAll } from "./settlement.ts";
 import type { NodePorts, SystemNode } from "./supervisor/node.ts";
 import { createNode } from "./supervisor.ts";
@@ -68,6 +69,7 @@ export const startSystem = async (
     routes,
     dynamics,
     newTrace,
+    recent: (topic, sinceMs) => recentMessages(world.bus, world.codec, topic, sinceMs),
     recordOf,
     route,
     startChild: (path, key, args) => dynamics.get(path)?.startChild(key, args),

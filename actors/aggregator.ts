@@ -1,0 +1,97 @@
+/** Merges the verdicts of a frame: each result goes out at once as a revision, the last one is final. */
+import { topics } from "../protocols/topics.ts";
+import type { AssessmentResult, RiskUpdate } from "../protocols/verdict.ts";
+import { actor } from "../runtime/actor.ts";
+import type { Metrics } from "../runtime/metrics.ts";
+import { closedUnfinished, hasResult, openRequest, type Request, requestOf, updateOf, withResult } from "./aggregator/request.ts";
+
+type Overdue = { readonly type: "overdue"; readonly messageId: string };
+
+type Args = {
+  readonly deadlineMs: number;
+  /** A missing result is waited for so long after the deadline: the scheduler says `expired` at the deadline itself. */
+  readonly graceMs: number;
+  /** How long ago a record may have been written that is delivered again. */
+  readonly outageMs: number;
+  readonly metrics: Metrics;
+};
+/** Requests by messageId, oldest first; finished ones stay, so that a result that comes again is recognised. */
+type State = { readonly args: Args; readonly requests: Map<string, Request> };
+
+const requestsMax = 50_000;
+const riskTypesMax = 50;
+
+export const aggregator = actor<Args, State, AssessmentResult | Overdue, readonly RiskUpdate[]>({
+  name: "aggregator",
+  mailbox: { capacity: 1_024, overflow: "pause-source" },
+
+  load: (args, { recent, clock }) => recent(topics.incidents, clock.nowMs() - args.deadlineMs - args.outageMs),
+
+  start(args, ctx, updates) {
+    const requests = new Map<string, Request>();
+    for (const update of updates) {
+      const known = requests.get(update.messageId);
+      if (!known || update.revision > known.revision) requests.set(update.messageId, requestOf(update, args.deadlineMs));
+    }
+    for (const { messageId, final, deadlineAt } of requests.values()) {
+      // The scheduler, too, has just come back: it gets its grace from now on.
+      const waitMs = Math.max(deadlineAt - ctx.nowMs(), 0) + args.graceMs;
+      if (!final) ctx.timers.after(messageId, waitMs, { type: "overdue", messageId });
+    }
+    return { args, requests };
+  },
+
+  on: {
+    "assessment.result": (state, result, ctx) => {
+      const { args, requests } = state;
+      const known = requests.get(result.requestId) ?? openRequest(result);
+      if (hasResult(known, result.taskId)) {
+        args.metrics.dropped.inc({ actor: "aggregator", type: result.type, reason: "duplicate" });
+        return state;
+      }
+      if (known.final) {
+        args.metrics.dropped.inc({ actor: "aggregator", type: result.type, reason: "late" });
+        return state;
+      }
+      const request = withResult(known, result);
+      requests.set(request.messageId, request);
+      ctx.emit(updateOf(request, `${result.taskId}_update`));
+      if (request.final) ctx.timers.cancel(request.messageId);
+      else
+        ctx.timers.after(request.messageId, request.deadlineAt + args.graceMs - ctx.nowMs(), {
+          type: "overdue",
+          messageId: request.messageId,
+        });
+      count(result, args.metrics);
+      forgetOldest(requests);
+      return state;
+    },
+
+    overdue: (state, { messageId }, ctx) => {
+      const request = state.requests.get(messageId);
+      if (!request || request.final) return state;
+      const closed = closedUnfinished(request);
+      state.requests.set(messageId, closed);
+      ctx.emit(updateOf(closed, `${messageId}_final`));
+      return state;
+    },
+  },
+});
+
+/** Names of risks come from a model: their number is limited, the rest is `other`. */
+const count = ({ cameraId, results }: AssessmentResult, metrics: Metrics): void => {
+  for (const { riskLevel, riskTypes } of results) {
+    if (riskLevel === null || riskLevel === "none") continue;
+    metrics.riskAlerts.inc({ camera_id: String(cameraId), risk_level: riskLevel });
+    for (const riskType of riskTypes) {
+      metrics.riskTypes.inc({ risk_type: metrics.labelWithin("risk_type", riskType, riskTypesMax) });
+    }
+  }
+};
+
+const forgetOldest = (requests: Map<string, Request>): void => {
+  for (const [messageId, { final }] of requests) {
+    if (requests.size <= requestsMax) return;
+    if (final) requests.delete(messageId);
+  }
+};
