@@ -1,0 +1,156 @@
+/**
+ * Groups of road users by distance of centres: single linkage, so a group is a connected component of the graph whose edges
+ * are pairs within the distance. Pairs are found through a grid of cells as wide as the distance, so that the cost is that of
+ * the neighbours, not of all pairs.
+ */
+import type { Box } from "../../protocols/ids.ts";
+
+export type Groupable = { readonly class: string; readonly confidence: number; readonly bbox: Box };
+
+export type GroupingOptions = {
+  /** Greatest distance of two centres, inclusive. */
+  readonly distancePx: number;
+  readonly minMembers: number;
+  /**
+   * When given, the distance is this many mean diagonals of the two boxes instead of `distancePx`: near and far road users
+   * are then grouped alike, whatever the resolution.
+   */
+  readonly relativeDistance?: number | undefined;
+  /** When given, no group grows wider or higher than this: against chains along a whole road. */
+  readonly maxDiameterPx?: number | null | undefined;
+};
+
+export const groupingDefaults: GroupingOptions = { distancePx: 150, minMembers: 2 };
+
+export type Group = {
+  /** Indices into the objects, ascending. */
+  readonly memberIndices: number[];
+  readonly bbox: Box;
+  /** Distinct, sorted. */
+  readonly classes: string[];
+  readonly averageConfidence: number;
+};
+
+type Link = { readonly a: number; readonly b: number; readonly distance: number };
+
+/** Groups in the order of their first member. */
+export const groupObjects = (objects: readonly Groupable[], options: GroupingOptions): Group[] => {
+  if (objects.length < options.minMembers) return [];
+  const links = linksOf(objects, options);
+  const { maxDiameterPx } = options;
+  const rootOf = maxDiameterPx ? joinWithin(objects, links, maxDiameterPx) : join(objects.length, links);
+  const members = new Map<number, number[]>();
+  objects.forEach((_, index) => {
+    const root = rootOf(index);
+    const known = members.get(root);
+    if (known) known.push(index);
+    else members.set(root, [index]);
+  });
+  return [...members.values()]
+    .filter(({ length }) => length >= options.minMembers)
+    .map((indices) => describeGroup(objects, indices));
+};
+
+export const describeGroup = (objects: readonly Groupable[], memberIndices: number[]): Group => {
+  const bbox: [number, number, number, number] = [
+    Number.POSITIVE_INFINITY,
+    Number.POSITIVE_INFINITY,
+    Number.NEGATIVE_INFINITY,
+    Number.NEGATIVE_INFINITY,
+  ];
+  const classes = new Set<string>();
+  let confidence = 0;
+  for (const index of memberIndices) {
+    const object = objects[index];
+    if (!object) continue;
+    bbox[0] = Math.min(bbox[0], object.bbox[0]);
+    bbox[1] = Math.min(bbox[1], object.bbox[1]);
+    bbox[2] = Math.max(bbox[2], object.bbox[2]);
+    bbox[3] = Math.max(bbox[3], object.bbox[3]);
+    classes.add(object.class);
+    confidence += object.confidence;
+  }
+  return { memberIndices, bbox, classes: [...classes].sort(), averageConfidence: confidence / memberIndices.length };
+};
+
+const diagonalOf = ([x1, y1, x2, y2]: Box): number => Math.hypot(x2 - x1, y2 - y1);
+
+const linksOf = (objects: readonly Groupable[], { distancePx, relativeDistance }: GroupingOptions): Link[] => {
+  const xs = objects.map(({ bbox }) => (bbox[0] + bbox[2]) / 2);
+  const ys = objects.map(({ bbox }) => (bbox[1] + bbox[3]) / 2);
+  const reaches =
+    relativeDistance === undefined
+      ? objects.map(() => distancePx / 2)
+      : objects.map(({ bbox }) => (relativeDistance * diagonalOf(bbox)) / 2);
+  // Two reaches add up to the pair's distance, so no pair is further apart than one cell.
+  const cellPx = Math.max(1, reaches.reduce((most, reach) => Math.max(most, reach), 0) * 2);
+  const columnOf = (index: number): number => Math.floor((xs[index] ?? 0) / cellPx);
+  const rowOf = (index: number): number => Math.floor((ys[index] ?? 0) / cellPx);
+
+  const links: Link[] = [];
+  const cells = new Map<string, number[]>();
+  objects.forEach((_, b) => {
+    for (let row = rowOf(b) - 1; row <= rowOf(b) + 1; row++) {
+      for (let column = columnOf(b) - 1; column <= columnOf(b) + 1; column++) {
+        for (const a of cells.get(`${column},${row}`) ?? []) {
+          const distance = Math.hypot((xs[a] ?? 0) - (xs[b] ?? 0), (ys[a] ?? 0) - (ys[b] ?? 0));
+          if (distance <= (reaches[a] ?? 0) + (reaches[b] ?? 0)) links.push({ a, b, distance });
+        }
+      }
+    }
+    const home = `${columnOf(b)},${rowOf(b)}`;
+    const there = cells.get(home);
+    if (there) there.push(b);
+    else cells.set(home, [b]);
+  });
+  return links;
+};
+
+/** Union-find with path halving; the lower index is the root, so a root is its group's first member. */
+const unionFind = (count: number) => {
+  const parent = new Int32Array(count).map((_, index) => index);
+  const find = (start: number): number => {
+    let node = start;
+    for (let up = parent[node] ?? node; up !== node; up = parent[node] ?? node) {
+      parent[node] = parent[up] ?? up;
+      node = up;
+    }
+    return node;
+  };
+  const union = (a: number, b: number): void => {
+    const [first, second] = [find(a), find(b)];
+    parent[Math.max(first, second)] = Math.min(first, second);
+  };
+  return { find, union };
+};
+
+const join = (count: number, links: readonly Link[]): ((index: number) => number) => {
+  const { find, union } = unionFind(count);
+  for (const { a, b } of links) union(a, b);
+  return find;
+};
+
+/** Closest pairs first (Kruskal), so that what stands together stays together where a chain must be cut. */
+const joinWithin = (
+  objects: readonly Groupable[],
+  links: readonly Link[],
+  maxDiameterPx: number,
+): ((index: number) => number) => {
+  const { find, union } = unionFind(objects.length);
+  const boxes = objects.map(({ bbox }) => bbox);
+  for (const { a, b } of links.toSorted((one, other) => one.distance - other.distance || one.b - other.b || one.a - other.a)) {
+    const [rootA, rootB] = [find(a), find(b)];
+    const [boxA, boxB] = [boxes[rootA], boxes[rootB]];
+    if (rootA === rootB || !boxA || !boxB) continue;
+    const merged: Box = [
+      Math.min(boxA[0], boxB[0]),
+      Math.min(boxA[1], boxB[1]),
+      Math.max(boxA[2], boxB[2]),
+      Math.max(boxA[3], boxB[3]),
+    ];
+    if (Math.max(merged[2] - merged[0], merged[3] - merged[1]) > maxDiameterPx) continue;
+    union(a, b);
+    boxes[find(a)] = merged;
+  }
+  return find;
+};
