@@ -1,0 +1,42 @@
+import { expect, test } from "bun:test";
+import { createIntensity } from "../../../runtime/intensity.ts";
+import { seededRandom } from "../../../runtime/random.ts";
+
+const tolerance = { restarts: 3, withinMs: 1_000, backoffMs: [100, 5_000] } as const;
+
+test("more failures than tolerated within the window are too many", () => {
+  const intensity = createIntensity(tolerance);
+  expect([0, 10, 20].map((atMs) => intensity.allows(atMs, []))).toEqual([true, true, true]);
+  expect(intensity.left(20)).toBe(0);
+  expect(intensity.allows(30, [])).toBe(false);
+});
+
+test("failures older than the window are forgotten", () => {
+  const intensity = createIntensity(tolerance);
+  for (const atMs of [0, 10, 20]) intensity.allows(atMs, []);
+  expect(intensity.left(1_015)).toBe(2);
+  expect(intensity.allows(1_015, [])).toBe(true);
+});
+
+test("one poison record counts once, however often it is delivered", () => {
+  const intensity = createIntensity(tolerance);
+  for (let atMs = 0; atMs < 100; atMs += 10) expect(intensity.allows(atMs, ["detections/3/17"])).toBe(true);
+  expect(intensity.left(100)).toBe(2);
+});
+
+test("the wait doubles up to its cap, with jitter, and starts anew after quiet", () => {
+  const intensity = createIntensity({ restarts: Number.POSITIVE_INFINITY, withinMs: 60_000, backoffMs: [100, 1_000] });
+  const random = seededRandom(1);
+  const waits = [0, 1, 2, 3, 4, 5].map((atMs) => {
+    intensity.allows(atMs, []);
+    return intensity.backoffMs(atMs, random);
+  });
+  const ceilings = [100, 200, 400, 800, 1_000, 1_000];
+  waits.forEach((wait, index) => {
+    const ceiling = ceilings[index] ?? 0;
+    expect(wait).toBeGreaterThanOrEqual(ceiling / 2);
+    expect(wait).toBeLessThanOrEqual(ceiling);
+  });
+  intensity.allows(200_000, []);
+  expect(intensity.backoffMs(200_000, random)).toBeLessThanOrEqual(100);
+});

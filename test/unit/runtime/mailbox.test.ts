@@ -1,0 +1,119 @@
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import type { MailboxPolicy, Overflow } from "../../../runtime/actor.ts";
+import { type Envelope, noCauses } from "../../../runtime/envelope.ts";
+import { createMailbox } from "../../../runtime/mailbox.ts";
+
+let serial = 0;
+const anEnvelope = (key = "", sizeBytes = 1, type = "m"): Envelope => ({
+  type,
+  key,
+  trace: "",
+  bytes: new Uint8Array(sizeBytes),
+  causes: noCauses,
+  lease: null,
+  enqueuedAtMs: serial++,
+});
+
+const drain = (mailbox: ReturnType<typeof createMailbox>): Envelope[] => {
+  const envelopes: Envelope[] = [];
+  for (let envelope = mailbox.take(); envelope; envelope = mailbox.take()) envelopes.push(envelope);
+  return envelopes;
+};
+
+test("what is put in comes out in order", () => {
+  const mailbox = createMailbox({ capacity: 100, overflow: "drop-newest" });
+  const envelopes = Array.from({ length: 50 }, () => anEnvelope());
+  for (const envelope of envelopes) expect(mailbox.offer(envelope)).toBeNull();
+  expect(drain(mailbox)).toEqual(envelopes);
+  expect(mailbox.sizeBytes()).toBe(0);
+});
+
+test.each<[Overflow, string[], string]>([
+  ["drop-newest", ["a", "b"], "c"],
+  ["drop-oldest", ["b", "c"], "a"],
+  ["latest-per-key", ["b", "c"], "a"],
+])("a full mailbox with %s keeps %p and lets %s go", (overflow, kept, letGo) => {
+  const mailbox = createMailbox({ capacity: 2, overflow });
+  const dropped = ["a", "b", "c"].map((key) => mailbox.offer(anEnvelope(key)));
+  expect(dropped[2]?.envelope.key).toBe(letGo);
+  expect(drain(mailbox).map(({ key }) => key)).toEqual(kept);
+});
+
+test("latest-per-key replaces in place, so a busy key cannot push itself to the back for ever", () => {
+  const mailbox = createMailbox({ capacity: 10, overflow: "latest-per-key" });
+  mailbox.offer(anEnvelope("a", 1));
+  mailbox.offer(anEnvelope("b", 1));
+  expect(mailbox.offer(anEnvelope("a", 7))).toMatchObject({ reason: "superseded", envelope: { key: "a" } });
+  expect(drain(mailbox).map(({ key, bytes }) => [key, bytes.byteLength])).toEqual([
+    ["a", 7],
+    ["b", 1],
+  ]);
+});
+
+test("pause-source never drops, and says when senders should wait and go on", () => {
+  const mailbox = createMailbox({ capacity: 10, overflow: "pause-source" });
+  for (let count = 0; count < 15; count++) expect(mailbox.offer(anEnvelope())).toBeNull();
+  expect(mailbox.isAboveHighWater()).toBe(true);
+  while (!mailbox.isBelowLowWater()) mailbox.take();
+  expect(mailbox.depth()).toBe(5);
+});
+
+test("a kind of message that pauses its source is not dropped for one that does not", () => {
+  const mailbox = createMailbox({ capacity: 1, overflow: "drop-oldest", byType: { verdict: "pause-source" } });
+  mailbox.offer(anEnvelope("", 1, "verdict"));
+  expect(mailbox.offer(anEnvelope("", 1, "frame"))).toMatchObject({ reason: "full", envelope: { type: "frame" } });
+  expect(mailbox.depth()).toBe(1);
+});
+
+/** A slow, obvious model: an array. */
+const model = (policy: MailboxPolicy) => {
+  const waiting: Envelope[] = [];
+  const bytesMax = policy.capacityBytes ?? Number.POSITIVE_INFINITY;
+  const size = () => waiting.reduce((sum, { bytes }) => sum + bytes.byteLength, 0);
+  return {
+    offer(envelope: Envelope): Envelope | null {
+      const same = policy.overflow === "latest-per-key" ? waiting.findIndex(({ key }) => key === envelope.key) : -1;
+      if (same >= 0) return waiting.splice(same, 1, envelope)[0] ?? null;
+      const full = waiting.length >= policy.capacity || (waiting.length > 0 && size() + envelope.bytes.byteLength > bytesMax);
+      if (!full || policy.overflow === "pause-source") {
+        waiting.push(envelope);
+        return null;
+      }
+      if (policy.overflow === "drop-newest") return envelope;
+      waiting.push(envelope);
+      return waiting.shift() ?? null;
+    },
+    take: () => waiting.shift() ?? null,
+    depth: () => waiting.length,
+    size,
+  };
+};
+
+test("behaves like an array, for any policy and any sequence of offers and takes", () => {
+  const policies = fc.record({
+    capacity: fc.integer({ min: 1, max: 12 }),
+    capacityBytes: fc.integer({ min: 20, max: 200 }),
+    overflow: fc.constantFrom<Overflow>("latest-per-key", "drop-oldest", "drop-newest", "pause-source"),
+  });
+  const steps = fc.array(
+    fc.oneof(fc.constant(null), fc.record({ key: fc.constantFrom("a", "b", "c", "d"), size: fc.integer({ min: 1, max: 30 }) })),
+    {
+      maxLength: 200,
+    },
+  );
+  fc.assert(
+    fc.property(policies, steps, (policy, sequence) => {
+      const mailbox = createMailbox(policy);
+      const expected = model(policy);
+      for (const step of sequence) {
+        if (step === null) expect(mailbox.take()).toBe(expected.take());
+        else {
+          const envelope = anEnvelope(step.key, step.size);
+          expect(mailbox.offer(envelope)?.envelope ?? null).toBe(expected.offer(envelope));
+        }
+        expect([mailbox.depth(), mailbox.sizeBytes()]).toEqual([expected.depth(), expected.size()]);
+      }
+    }),
+  );
+});

@@ -1,0 +1,68 @@
+import { expect, test } from "bun:test";
+import fc from "fast-check";
+import { createWindow, openCause } from "../../../runtime/settlement.ts";
+
+test("a cause ends when its last holder lets go", () => {
+  const ends: (string | null)[] = [];
+  const cause = openCause("t/0/0", (failure) => ends.push(failure));
+  cause.hold();
+  cause.release();
+  expect(ends).toEqual([]);
+  cause.release();
+  expect(ends).toEqual([null]);
+});
+
+test("a failure waits for the other holders, and the first reason stands", () => {
+  const ends: (string | null)[] = [];
+  const cause = openCause("t/0/0", (failure) => ends.push(failure));
+  cause.hold();
+  cause.fail("first");
+  cause.fail("second");
+  cause.release();
+  expect(ends).toEqual([]);
+  cause.release();
+  expect(ends).toEqual(["first"]);
+});
+
+test("a cause that has ended cannot be held or released", () => {
+  const cause = openCause("t/0/0", () => {});
+  cause.release();
+  expect(() => cause.hold()).toThrow("held after its end");
+  expect(() => cause.release()).toThrow("released more often");
+});
+
+test("the floor is the lowest offset not settled, for any order of settling and any gaps", () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 40 }),
+      fc.infiniteStream(fc.nat()),
+      (gaps, picks) => {
+        const window = createWindow(0);
+        const open: number[] = [];
+        let offset = -1;
+        for (const gap of gaps) {
+          offset += gap;
+          window.opened(offset, 10, offset);
+          open.push(offset);
+        }
+        while (open.length > 0) {
+          expect(window.floor()).toBe(Math.min(...open));
+          expect(window.count()).toBe(open.length);
+          expect(window.sizeBytes()).toBe(open.length * 10);
+          const [settled] = open.splice((picks.next().value ?? 0) % open.length, 1);
+          if (settled !== undefined) window.settled(settled);
+        }
+        expect(window.floor()).toBe(offset + 1);
+        expect(window.oldestAtMs()).toBeNull();
+      },
+    ),
+  );
+});
+
+test("an offset is opened once, in order, and settled once", () => {
+  const window = createWindow(5);
+  expect(() => window.opened(4, 1, 0)).toThrow("opened after");
+  window.opened(5, 1, 0);
+  window.settled(5);
+  expect(() => window.settled(5)).toThrow("not open");
+});
