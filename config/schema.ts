@@ -300,11 +300,8 @@ export const ConfigSchema = z.strictObject({
   observability: observability.prefault({}),
 });
 
-type Frozen<T> = T extends readonly (infer Item)[]
-  ? readonly Frozen<Item>[]
-  : T extends object
-    ? { readonly [Key in keyof T]: Frozen<T[Key]> }
-    : T;
+/** Also of lists and tuples: a mapped type keeps those. */
+type Frozen<T> = T extends object ? { readonly [Key in keyof T]: Frozen<T[Key]> } : T;
 
 export type Config = Frozen<z.output<typeof ConfigSchema>>;
 export type CameraConfig = Config["cameras"]["list"][number];

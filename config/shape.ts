@@ -64,6 +64,11 @@ export const describedAt = (path: Path): string => {
   return node?.description ?? "";
 };
 
+export const isList = (path: Path): boolean => {
+  const node = nodeAt(path);
+  return node !== null && bare(node)._zod.def.type === "array";
+};
+
 const squash = (name: string): string => name.replace(/[^a-z0-9]/gi, "").toLowerCase();
 
 /** Resolves keys written in another case (`BOOTSTRAP_SERVERS`) to the schema's own (`bootstrapServers`); unknown ones in camelCase. */
