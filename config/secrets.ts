@@ -45,7 +45,7 @@ const shapes: readonly [RegExp, string][] = [
   // The password of a URL; the last @ before the path ends it, since people leave @ in passwords unescaped.
   [/\b([a-z][a-z0-9+.-]*:\/\/)([^\s:/@?#]*):([^\s/?#]+)@/gi, "$1***:***@"],
   [
-    /\b(api[-_]?key|access[-_]?token|token|password|passwd|secret|signature|authorization)(["']?\s*[=:]\s*["']?)[^\s"'&,;}]{4,}/gi,
+    /\b(api[-_]?key|access[-_]?token|token|password|passwd|secret|signature|authorization)(["']?\s*[=:]\s*["']?)(?!(?:Bearer|Basic)\b)[^\s"'&,;}]{4,}/gi,
     "$1$2***",
   ],
 ];
