@@ -66,7 +66,7 @@ export const createCell = (spec: CellSpec, ports: CellPorts, onFailure: (failure
   const targets = new Set<Cell>();
   const wakers = new Set<() => void>();
 
-  let state: CellState = "stopped";
+  let state: CellState = "starting"; // from the first: a message may come before the incarnation does
   let actorState: unknown;
   let incarnation = 0;
   let context: Context<Tagged>;
