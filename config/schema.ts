@@ -81,6 +81,7 @@ const detector = z.strictObject({
 
 const tracker = z.strictObject({
   maxAgeFrames: z.int().min(1).max(1000).default(30).describe("Frames that a track outlives without a detection"),
+  maxLostMs: milliseconds(100, 600_000).default(3_000).describe("Time of the video that a track outlives without a detection"),
   minHits: z.int().min(1).max(100).default(3).describe("Detections that confirm a track"),
 });
 
@@ -91,6 +92,13 @@ const grouping = z.strictObject({
     .max(10_000)
     .default(150)
     .describe("Greatest distance of centres within a group, pixels of the frame"),
+  relativeDistance: z
+    .number()
+    .min(0.1)
+    .max(100)
+    .nullable()
+    .default(null)
+    .describe("Greatest distance as a multiple of the two boxes' mean diagonal; takes the place of distancePx"),
   minMembers: z.int().min(2).max(100).default(2).describe("Fewest members of a group"),
   maxDiameterPx: z.number().min(1).nullable().default(null).describe("Greatest width or height of a group; null sets no bound"),
   cropMarginPx: z.int().min(0).max(1000).default(12).describe("Margin of an evidence picture around its group"),
