@@ -1,0 +1,56 @@
+/**
+ * The last stage: what the pipeline sees, handed to the hub that tells viewers. It hears observations only, which a newer one
+ * replaces; verdicts reach the hub from the topic `incidents`, which the hub follows itself because viewers resume by its offsets.
+ */
+import type { CameraStatus } from "../protocols/camera.ts";
+import type { LiveDetection } from "../protocols/detection.ts";
+import { actor, type Context } from "../runtime/actor.ts";
+import type { Metrics } from "../runtime/metrics.ts";
+import type { CameraRegistry } from "./cameras.ts";
+import type { LiveHub } from "./live/hub.ts";
+
+/** RGB rows without padding to JPEG. */
+export type EncodeJpeg = (picture: Uint8Array, width: number, height: number, quality: number) => Uint8Array;
+
+export type LiveArgs = {
+  readonly hub: LiveHub;
+  readonly cameras: Pick<CameraRegistry, "noteFrame" | "noteStatus">;
+  readonly encodeJpeg: EncodeJpeg;
+  readonly metrics: Metrics;
+};
+export type LiveReceives = LiveDetection | CameraStatus;
+
+/** The picture of the frame in hand, while its lease holds. */
+const encoderOf = (
+  { lease, frames }: Context<LiveReceives>,
+  encodeJpeg: EncodeJpeg,
+): ((quality: number) => Uint8Array) | null => {
+  if (!lease || !frames.isCurrent(lease)) return null;
+  return (quality) => {
+    const { pictureWidth, pictureHeight } = frames.header(lease);
+    const picture = frames.picture(lease).subarray(0, pictureWidth * pictureHeight * 3);
+    return encodeJpeg(picture, pictureWidth, pictureHeight, quality);
+  };
+};
+
+export const live = actor<LiveArgs, LiveArgs, LiveReceives>({
+  name: "live",
+  mailbox: { capacity: 4_096, overflow: "latest-per-key" },
+
+  start: (args) => args,
+
+  on: {
+    detection_result(args, detection, context) {
+      args.metrics.captureToDetection.observe(Math.max(0, context.nowMs() - detection.capturedAt) / 1000);
+      args.cameras.noteFrame(detection.cameraId, detection.capturedAt);
+      args.hub.detection(detection, encoderOf(context, args.encodeJpeg));
+      return args;
+    },
+
+    camera_status(args, status) {
+      args.cameras.noteStatus(status);
+      args.hub.status(status);
+      return args;
+    },
+  },
+});

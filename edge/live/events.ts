@@ -1,0 +1,207 @@
+/**
+ * What must not be lost on its way to viewers: the records of the topic `incidents`. Each edge follows all partitions by itself
+ * and commits nothing. The newest ones stay at hand, so that a client that comes back is served without asking the bus.
+ */
+import { createCodec } from "../../protocols/codec.ts";
+import { topics } from "../../protocols/topics.ts";
+import type { RiskUpdate } from "../../protocols/verdict.ts";
+import type { StreamType } from "../../protocols/websocket.ts";
+import type { Bus, BusRecord, Consumer, Position } from "../../runtime/bus.ts";
+import type { Cancel, Clock } from "../../runtime/clock.ts";
+import { reasonOf } from "../../runtime/errors.ts";
+import type { Log } from "../../runtime/log.ts";
+import type { Metrics } from "../../runtime/metrics.ts";
+import { formatCursor } from "./cursor.ts";
+
+export type LiveEvent = {
+  readonly type: StreamType;
+  readonly cameraId: number;
+  readonly partition: number;
+  readonly offset: number;
+  readonly appendedAtMs: number;
+  readonly update: RiskUpdate;
+  /** The whole frame, with the cursor behind this event. */
+  readonly text: string;
+};
+
+export type Replay = {
+  readonly events: readonly LiveEvent[];
+  /** Events that are not among them: more than a replay may hold, or -1 for beyond retention. */
+  readonly missed: number;
+};
+
+export type LiveEvents = {
+  /** Follows the topic; without the bus it goes on trying. */
+  readonly start: () => Promise<void>;
+  readonly stop: () => Promise<void>;
+  readonly cursor: () => string;
+  /** Events after `from`, oldest first, at most the newest `replayMax`. Asks the bus only for what is no longer at hand. */
+  readonly replay: (from: Position) => Replay | Promise<Replay>;
+  readonly latest: (cameraId: number) => RiskUpdate | null;
+  readonly find: (messageId: string) => LiveEvent | null;
+  /** Why the topic is not followed; null when it is. */
+  readonly trouble: () => string | null;
+};
+
+export type LiveEventsPorts = {
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly publish: (event: LiveEvent) => void;
+};
+
+const topic = topics.incidents;
+const keptMax = 2_000;
+const keptMaxBytes = 16 * 1024 * 1024;
+const camerasMax = 10_000;
+export const replayMax = 500;
+/** Records per partition that are read again at start, so that the first viewers see what was said last. */
+const preload = 32;
+const retryMinMs = 1_000;
+const retryMaxMs = 30_000;
+
+/** The newest events, by count and bytes, and the position from which they are complete. */
+const createRing = () => {
+  let events: LiveEvent[] = [];
+  let bytes = 0;
+  const ids = new Set<string>();
+  const floor: Record<number, number> = {};
+  return {
+    floor,
+    has: (id: string) => ids.has(id),
+    push(event: LiveEvent) {
+      events.push(event);
+      ids.add(event.update.id);
+      bytes += event.text.length;
+      if (events.length <= keptMax && bytes <= keptMaxBytes) return;
+      // A quarter at once, so that a full ring does not move its entries with each event.
+      const gone = events.splice(0, Math.ceil(events.length / 4));
+      for (const old of gone) {
+        bytes -= old.text.length;
+        ids.delete(old.update.id);
+        floor[old.partition] = old.offset + 1;
+      }
+    },
+    after: (from: Position) => events.filter(({ partition, offset }) => offset >= (from[partition] ?? 0)),
+    find: (messageId: string) => events.findLast(({ update }) => update.messageId === messageId) ?? null,
+    clear() {
+      events = [];
+    },
+  };
+};
+
+export const createLiveEvents = ({ bus, clock, log, metrics, publish }: LiveEventsPorts): LiveEvents => {
+  const codec = createCodec(topic.messages);
+  const ring = createRing();
+  const position: Record<number, number> = {};
+  const latest = new Map<number, RiskUpdate>();
+  /** Records below are from before the start: shown on request, but not measured. */
+  let startedAt: Position = {};
+  let consumer: Consumer | null = null;
+  let trouble: string | null = "the events are not followed yet";
+  let stopped = false;
+  let cancelRetry: Cancel = () => {};
+
+  const read = (record: BusRecord, cursor: string): LiveEvent | null => {
+    const decoded = codec.read(record.type, record.bytes);
+    if (!decoded.ok) {
+      metrics.dropped.inc({ actor: "live", type: "event", reason: decoded.failure.code });
+      return null;
+    }
+    const update = decoded.message as RiskUpdate; // the codec knows no other message
+    const { type, ...data } = update;
+    const text = JSON.stringify({ type, data: { ...data, cursor } });
+    const { partition, offset, appendedAtMs } = record;
+    return { type, cameraId: update.cameraId, partition, offset, appendedAtMs, update, text };
+  };
+
+  const take = (record: BusRecord): void => {
+    position[record.partition] = record.offset + 1;
+    const event = read(record, formatCursor(position));
+    if (!event || ring.has(event.update.id)) return;
+    ring.push(event);
+    const before = latest.get(event.cameraId);
+    if (!before || before.capturedAt <= event.update.capturedAt) latest.set(event.cameraId, event.update);
+    if (latest.size > camerasMax) latest.delete(latest.keys().next().value ?? 0);
+    if (record.offset >= (startedAt[record.partition] ?? 0)) {
+      metrics.captureToVerdict.observe(Math.max(0, clock.nowMs() - event.update.capturedAt) / 1000);
+    }
+    publish(event);
+  };
+
+  const follow = async (): Promise<void> => {
+    const from: Record<number, number> = {};
+    const ends: Record<number, number> = {};
+    for (const { partition, oldest, next } of await bus.states(topic.name)) {
+      from[partition] = Math.max(oldest, next - preload);
+      ends[partition] = next;
+    }
+    startedAt = ends;
+    Object.assign(position, from);
+    Object.assign(ring.floor, from);
+    consumer = await bus.follow(topic.name, from, take);
+    trouble = null;
+  };
+  const attempt = async (retryInMs: number): Promise<void> => {
+    try {
+      await follow();
+    } catch (thrown) {
+      if (stopped) return;
+      trouble = reasonOf(thrown);
+      log.warn("request.failed", { topic: topic.name, reason: trouble, retryInMs });
+      cancelRetry = clock.after(retryInMs, () => void attempt(Math.min(retryInMs * 2, retryMaxMs)));
+    }
+  };
+
+  /** What lies between `from` and the ring, from the bus: the newest `replayMax`, by time. */
+  const readOlder = async (from: Position): Promise<Replay> => {
+    let missed = 0;
+    let lost = false;
+    const records: BusRecord[] = [];
+    for (const { partition, oldest } of await bus.states(topic.name)) {
+      const asked = from[partition] ?? 0;
+      const end = ring.floor[partition] ?? 0;
+      if (asked >= end) continue;
+      if (asked < oldest) lost = true;
+      const begin = Math.max(asked, oldest, end - replayMax);
+      missed += begin - Math.max(asked, oldest);
+      for (const record of await bus.read(topic.name, partition, begin, end - begin))
+        if (record.offset < end) records.push(record);
+    }
+    const reached: Record<number, number> = { ...from };
+    const events: LiveEvent[] = [];
+    for (const record of records.sort((one, other) => one.appendedAtMs - other.appendedAtMs)) {
+      reached[record.partition] = record.offset + 1;
+      const event = read(record, formatCursor(reached));
+      if (event) events.push(event);
+    }
+    return { events, missed: lost ? -1 : missed };
+  };
+
+  const newest = (events: readonly LiveEvent[], missed: number): Replay => {
+    const over = Math.max(0, events.length - replayMax);
+    return { events: events.slice(over), missed: missed < 0 ? -1 : missed + over };
+  };
+
+  return {
+    start: () => attempt(retryMinMs),
+    async stop() {
+      stopped = true;
+      cancelRetry();
+      await consumer?.stop();
+      ring.clear();
+    },
+    cursor: () => formatCursor(position),
+    replay(from) {
+      // The first look at the board asks for "what there is": what is at hand will do.
+      const named = Object.keys(from).length > 0;
+      const older = named && Object.entries(ring.floor).some(([partition, offset]) => (from[Number(partition)] ?? 0) < offset);
+      if (!older) return newest(ring.after(from), 0);
+      return readOlder(from).then(({ events, missed }) => newest([...events, ...ring.after(from)], missed));
+    },
+    latest: (cameraId) => latest.get(cameraId) ?? null,
+    find: ring.find,
+    trouble: () => trouble,
+  };
+};

@@ -1,0 +1,186 @@
+/** What viewers are told, live: detection results, camera states, and the events of the topic `incidents`. */
+import type { CameraStatus } from "../../protocols/camera.ts";
+import type { LiveDetection } from "../../protocols/detection.ts";
+import type { Tagged } from "../../protocols/message.ts";
+import type { RiskUpdate } from "../../protocols/verdict.ts";
+import type { DataOf, ServerMessage } from "../../protocols/websocket.ts";
+import type { Bus, Position } from "../../runtime/bus.ts";
+import type { Clock } from "../../runtime/clock.ts";
+import { reasonOf } from "../../runtime/errors.ts";
+import type { Log } from "../../runtime/log.ts";
+import type { Metrics } from "../../runtime/metrics.ts";
+import type { Principal } from "../auth.ts";
+import type { Connection, LiveSocket } from "./connection.ts";
+import { createLiveEvents, type LiveEvent, type Replay } from "./events.ts";
+import { createFanout, fanoutLimits, type Publisher } from "./fanout.ts";
+import { createLatest, type Picture } from "./latest.ts";
+import { type Wish, wishOf } from "./wish.ts";
+
+export type Preview = { readonly ws: boolean; readonly quality: number; readonly maxFps: number };
+export const previewDefault: Preview = { ws: true, quality: 75, maxFps: 10 };
+
+/** The last result of a camera with the verdict that is known for it, as HTTP shows it. */
+export type MergedResult = Omit<LiveDetection, "type" | "frame"> & { readonly riskAssessment: Omit<RiskUpdate, "type"> | null };
+
+export type LiveHubPorts = {
+  readonly bus: Bus;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly version: string;
+  readonly maxClients?: number;
+  readonly preview?: (cameraId: number) => Preview;
+};
+
+export type LiveHub = {
+  /** One processed frame. `encode` makes its JPEG; it is called at once or not at all. */
+  readonly detection: (detection: LiveDetection, encode: ((quality: number) => Uint8Array) | null) => void;
+  readonly status: (status: CameraStatus) => void;
+  readonly stopped: (cameraId: number, reason: string) => void;
+
+  readonly latest: (cameraId: number) => MergedResult | null;
+  readonly picture: (cameraId: number) => Promise<Picture>;
+  readonly find: (messageId: string) => LiveEvent | null;
+
+  /** Null when there are too many clients. The first message is sent. */
+  readonly connect: (socket: LiveSocket, principal: Principal) => Connection | null;
+  readonly disconnect: (connection: Connection) => void;
+  readonly subscribe: (connection: Connection, wish: Wish) => void;
+  readonly drained: (connection: Connection) => void;
+  readonly replay: (from: Position) => Replay | Promise<Replay>;
+  readonly clients: () => number;
+
+  readonly attach: (publisher: Publisher) => void;
+  readonly start: () => Promise<void>;
+  /** Tells every client that the server goes away. */
+  readonly stop: () => Promise<void>;
+  readonly trouble: () => string | null;
+};
+
+const goingAway = 1001;
+
+const frameOf = (message: Tagged): string => {
+  const { type, ...data } = message;
+  return JSON.stringify({ type, data });
+};
+const say = (message: ServerMessage): string => JSON.stringify(message);
+
+/** Adds a last field to a frame that ends in the two closing braces of `data` and of itself. */
+const withFrame = (text: string, jpeg: Uint8Array): string =>
+  `${text.slice(0, -2)},"frame":"data:image/jpeg;base64,${Buffer.from(jpeg).toString("base64")}"}}`;
+
+const once = <T>(make: () => T): (() => T) => {
+  let made: { readonly value: T } | null = null;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
+};
+
+export const createLiveHub = (ports: LiveHubPorts): LiveHub => {
+  const { clock, log, metrics, version, preview = () => previewDefault, maxClients = fanoutLimits.maxClients } = ports;
+  const latest = createLatest(clock);
+  const pictureDueMs = new Map<number, number>();
+  const boxesOf = (detection: LiveDetection): string => {
+    const { frame: _, ...rest } = detection;
+    return frameOf(rest);
+  };
+
+  const events = createLiveEvents({ ...ports, publish: ({ type, cameraId, text }) => fanout.event(type, cameraId, text) });
+  const fanout = createFanout({
+    clock,
+    log,
+    metrics,
+    limits: { ...fanoutLimits, maxClients },
+    latest(cameraId) {
+      const detection = latest.detection(cameraId);
+      return detection && boxesOf(detection);
+    },
+    cursor: events.cursor,
+    lagged: (missed, cursor) => say({ type: "lagged", data: { missed, cursor } }),
+  });
+
+  /** The picture of this frame, made at most once; null when the camera's pictures are off, too many, or broken. */
+  const pictureOf = (detection: LiveDetection, encode: ((quality: number) => Uint8Array) | null) =>
+    once((): Uint8Array | null => {
+      const { cameraId, capturedAt } = detection;
+      const { ws, quality, maxFps } = preview(cameraId);
+      const nowMs = clock.monotonicMs();
+      const dueMs = pictureDueMs.get(cameraId) ?? nowMs;
+      const periodMs = 1000 / maxFps;
+      if (!encode || !ws || nowMs < dueMs - periodMs / 10) return null;
+      pictureDueMs.set(cameraId, Math.max(dueMs, nowMs - periodMs) + periodMs);
+      try {
+        const jpeg = encode(quality);
+        latest.notePicture(cameraId, { jpeg, capturedAt });
+        return jpeg;
+      } catch (thrown) {
+        metrics.dropped.inc({ actor: "live", type: "picture", reason: "encode" });
+        log.debug("request.failed", { cameraId, reason: reasonOf(thrown) });
+        return null;
+      }
+    });
+
+  return {
+    detection(detection, encode) {
+      const { cameraId } = detection;
+      latest.note(detection);
+      const picture = pictureOf(detection, encode);
+      if (latest.isPictureAsked(cameraId)) picture();
+      const boxes = once(() => boxesOf(detection));
+      const frames = once(() => {
+        const jpeg = picture();
+        return jpeg ? withFrame(boxes(), jpeg) : boxes();
+      });
+      fanout.detection(cameraId, { boxes, frames });
+    },
+
+    status: (status) => fanout.event("camera_status", status.cameraId, frameOf(status)),
+
+    stopped(cameraId, reason) {
+      latest.forget(cameraId);
+      pictureDueMs.delete(cameraId);
+      fanout.event("stream_stopped", cameraId, say({ type: "stream_stopped", data: { cameraId, reason } }));
+      fanout.forget(cameraId);
+    },
+
+    latest(cameraId) {
+      const detection = latest.detection(cameraId);
+      if (!detection) return null;
+      const { type: _type, frame: _frame, ...result } = detection;
+      const update = events.latest(cameraId);
+      if (!update) return { ...result, riskAssessment: null };
+      const { type: _, ...riskAssessment } = update;
+      return { ...result, riskAssessment };
+    },
+
+    picture: latest.picture,
+    find: events.find,
+
+    connect(socket, principal) {
+      const acknowledgement: DataOf<"connection_ack"> = {
+        message: "WS connected (pipeline ready)",
+        version,
+        cursor: events.cursor(),
+      };
+      // Nothing is published within this turn, so the acknowledgement stays the first frame.
+      const connection = fanout.connect(socket, principal, wishOf({}, principal.cameras));
+      if (connection) socket.send(say({ type: "connection_ack", data: acknowledgement }));
+      return connection;
+    },
+
+    disconnect: fanout.disconnect,
+    subscribe: fanout.subscribe,
+    drained: fanout.drained,
+    replay: events.replay,
+    clients: fanout.clients,
+    attach: fanout.attach,
+    start: events.start,
+
+    async stop() {
+      fanout.close(goingAway, "the server stops");
+      await events.stop();
+    },
+    trouble: events.trouble,
+  };
+};

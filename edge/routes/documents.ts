@@ -1,0 +1,22 @@
+/** The contract as documents: OpenAPI from the routes, AsyncAPI from the messages. Each is made once, when first asked for. */
+import { asyncApi, type Json } from "../../protocols/asyncapi.ts";
+import { createRoutes, type EdgeApp } from "./common.ts";
+
+export const documentRoutes = (app: EdgeApp, version: string): EdgeApp => {
+  const routes = createRoutes();
+  let live: Json | null = null;
+  let http: object | null = null;
+
+  routes.get("/openapi.json", (c) => {
+    http ??= app.getOpenAPI31Document({
+      openapi: "3.1.0",
+      info: { title: "Vedette", version, description: "Cameras, their last results, and the state of the system." },
+    });
+    return c.json(http);
+  });
+  routes.get("/asyncapi.json", (c) => {
+    live ??= asyncApi(version);
+    return c.json(live);
+  });
+  return routes;
+};

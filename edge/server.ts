@@ -1,0 +1,210 @@
+/** The HTTP and WebSocket server: `createApp` is the whole of it without a port, `serve` gives it one. */
+import type { Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { Fault, reasonOf, StartRefused } from "../runtime/errors.ts";
+import { isOriginAllowed, refuseForeignHost, refuseForeignPage } from "./auth/origin.ts";
+import { createAuth } from "./auth.ts";
+import { createCommands } from "./live/commands.ts";
+import type { LiveSocket } from "./live/connection.ts";
+import type { EdgePorts } from "./ports.ts";
+import { faultOf, problemResponse } from "./problem.ts";
+import { requestAddress } from "./routes/address.ts";
+import { cameraRoutes } from "./routes/cameras.ts";
+import { createRoutes, type EdgeApp, type EdgeEnv, type SocketData } from "./routes/common.ts";
+import { dashboardRoutes } from "./routes/dashboard.ts";
+import { documentRoutes } from "./routes/documents.ts";
+import { type HealthPorts, healthRoutes } from "./routes/health.ts";
+import { liveRoutes } from "./routes/live.ts";
+import { sessionRoutes } from "./routes/session.ts";
+import { systemRoutes } from "./routes/system.ts";
+
+const bodyMaxBytes = 1024 * 1024;
+
+/** Paths that tell nothing about cameras; they are served without a token. */
+const openPaths = new Set([
+  "/",
+  "/livez",
+  "/readyz",
+  "/api/health/health_check",
+  "/api/session",
+  "/openapi.json",
+  "/asyncapi.json",
+]);
+const isOpenPath = (path: string): boolean => openPaths.has(path) || path.startsWith("/assets/");
+
+const securityHeaders = {
+  "content-security-policy":
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; " +
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+  "x-content-type-options": "nosniff",
+  "x-frame-options": "DENY",
+  "referrer-policy": "no-referrer",
+  "cross-origin-resource-policy": "same-origin",
+  "cross-origin-opener-policy": "same-origin",
+  "permissions-policy": "camera=(), microphone=(), geolocation=()",
+};
+
+const nobody = { name: "nobody", role: "viewer", cameras: new Set<number>(), via: "cookie" } as const;
+
+/** Errors as problem documents, security headers on everything. */
+const frame = (app: EdgeApp | Hono<EdgeEnv>, { log }: Pick<EdgePorts, "log">): void => {
+  app.use("*", async (c, next) => {
+    await next();
+    for (const [name, value] of Object.entries(securityHeaders)) c.res.headers.set(name, value);
+  });
+  app.onError((thrown, c) => {
+    const fault = faultOf(thrown);
+    if (!fault) log.error("request.failed", { method: c.req.method, path: c.req.path, reason: reasonOf(thrown) });
+    const headers: Record<string, string> = fault?.code === "unauthorized" ? { "www-authenticate": "Bearer" } : {};
+    return problemResponse(fault ?? new Fault("internal", "the reason stands in the log"), headers);
+  });
+  app.notFound((c) => problemResponse(new Fault("not_found", `nothing is at ${c.req.method} ${c.req.path.slice(0, 200)}`)));
+};
+
+export const createApp = (ports: EdgePorts): EdgeApp => {
+  const { clock, log, server: settings } = ports;
+  const auth = createAuth(ports.tokens, clock);
+  const app = createRoutes();
+  frame(app, ports);
+
+  app.use("*", async (c, next) => {
+    const url = new URL(c.req.url);
+    const headers = c.req.raw.headers;
+    refuseForeignHost(url, settings);
+    const principal = auth.identify(headers, requestAddress(c));
+    refuseForeignPage({ method: c.req.method, url, headers }, principal ?? nobody, settings);
+    if (!principal && !isOpenPath(c.req.path)) {
+      log.debug("client.refused", { path: c.req.path, reason: "no valid token" });
+      throw new Fault("unauthorized", "send Authorization: Bearer with a token of auth.tokens, or log in on the dashboard");
+    }
+    c.set("principal", principal ?? nobody);
+    await next();
+  });
+  app.use(
+    "*",
+    bodyLimit({
+      maxSize: bodyMaxBytes,
+      onError() {
+        throw new Fault("too_large", `the body is larger than ${bodyMaxBytes} bytes`);
+      },
+    }),
+  );
+
+  app.get("/ws", (c) => {
+    if (c.req.header("upgrade")?.toLowerCase() !== "websocket") throw new Fault("invalid_field", "connect to /ws by WebSocket");
+    if (!isOriginAllowed(new URL(c.req.url), c.req.raw.headers, settings)) {
+      log.info("client.refused", { reason: "foreign origin" });
+      throw new Fault("forbidden", "pages of other sites may not connect; list the origin under server.corsOrigins");
+    }
+    const data: SocketData = { principal: c.get("principal"), live: null };
+    if (!c.env.server?.upgrade(c.req.raw, { data })) throw new Fault("unavailable", "the connection could not be upgraded");
+    return new Response(null);
+  });
+
+  app.route("/", healthRoutes(ports));
+  app.route("/", sessionRoutes(auth));
+  app.route("/", cameraRoutes(ports));
+  app.route("/", liveRoutes(ports));
+  app.route("/", systemRoutes(ports));
+  app.route("/", documentRoutes(app, ports.version));
+  app.route("/", dashboardRoutes());
+  return app;
+};
+
+/** For processes without the edge: `/livez`, `/readyz` and `/metrics` only. */
+export const createHealthApp = (ports: HealthPorts & Pick<EdgePorts, "log">): EdgeApp => {
+  const app = createRoutes();
+  frame(app, ports);
+  app.route("/", healthRoutes(ports));
+  return app;
+};
+
+export type Serving = {
+  readonly url: string;
+  readonly port: number;
+  /** Closes clients and the port; resolves when requests in work have ended, or after `graceMs`. */
+  readonly stop: (graceMs?: number) => Promise<void>;
+};
+
+const socketOf = (ws: Bun.ServerWebSocket<SocketData>): LiveSocket => ({
+  send: (text) => void ws.send(text),
+  subscribe: (topic) => void ws.subscribe(topic),
+  unsubscribe: (topic) => void ws.unsubscribe(topic),
+  bufferedBytes: () => ws.getBufferedAmount(),
+  close: (code, reason) => ws.close(code, reason),
+  terminate: () => ws.terminate(),
+});
+
+const webSocketOf = (ports: EdgePorts): Bun.WebSocketHandler<SocketData> => {
+  const { live, log } = ports;
+  const commandsOf = createCommands(ports);
+  return {
+    maxPayloadLength: 64 * 1024,
+    idleTimeout: 60,
+    sendPings: true,
+    perMessageDeflate: false,
+    // The last resort: the fan-out lets a client go long before, and says so.
+    backpressureLimit: 16 * 1024 * 1024,
+    closeOnBackpressureLimit: true,
+    open(ws) {
+      const connection = live.connect(socketOf(ws), ws.data.principal);
+      if (connection) ws.data.live = { connection, commands: commandsOf(connection) };
+      else {
+        log.warn("client.refused", { reason: "too many clients", clients: live.clients() });
+        ws.close(1013, "too many clients");
+      }
+    },
+    message: (ws, raw) => ws.data.live?.commands.receive(raw),
+    drain(ws) {
+      if (ws.data.live) live.drained(ws.data.live.connection);
+    },
+    close(ws) {
+      if (ws.data.live) live.disconnect(ws.data.live.connection);
+      ws.data.live = null;
+    },
+  };
+};
+
+/** Listens. With port 0 a free one is taken; see `port` of what is returned. */
+export const serve = (app: EdgeApp, ports: EdgePorts, at: { readonly host: string; readonly port: number }): Serving => {
+  const { clock, live, log } = ports;
+  let server: Bun.Server<SocketData>;
+  try {
+    server = Bun.serve<SocketData>({
+      hostname: at.host,
+      port: at.port,
+      maxRequestBodySize: 2 * bodyMaxBytes,
+      idleTimeout: 30,
+      fetch: (request, running) => app.fetch(request, { server: running }),
+      websocket: webSocketOf(ports),
+    });
+  } catch (thrown) {
+    throw new StartRefused(
+      1,
+      `cannot listen on ${at.host}:${at.port}: ${reasonOf(thrown)}; choose another with --set server.port=N`,
+    );
+  }
+  live.attach({
+    publish: (topic, text) => void server.publish(topic, text),
+    subscribers: (topic) => server.subscriberCount(topic),
+  });
+  const port = server.port ?? at.port;
+  const host = at.host.includes(":") ? `[${at.host}]` : at.host;
+  const url = `http://${host}:${port}`;
+  log.info("server.listening", { url });
+  return {
+    url,
+    port,
+    async stop(graceMs = 1_000) {
+      await live.stop();
+      const ended = server.stop();
+      let cancel = () => {};
+      const late = new Promise<void>((resolve) => {
+        cancel = clock.after(graceMs, resolve);
+      });
+      await Promise.race([ended, late]);
+      cancel();
+      await server.stop(true);
+    },
+  };
+};
