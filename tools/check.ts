@@ -1,0 +1,39 @@
+/** `bun run check`: types, lint, dead code, tidy rules and the fast tests, two at a time. One line each; the output of what failed. */
+import { join } from "node:path";
+import { systemClock } from "../runtime/clock.ts";
+import { run } from "./process.ts";
+
+type Step = { readonly name: string; readonly args: readonly string[] };
+
+const bunx = ["x", "--no-install"];
+const steps: readonly Step[] = [
+  { name: "tests (fast)", args: [join(import.meta.dirname, "test.ts"), "--fast"] },
+  { name: "types", args: [...bunx, "tsc", "-p", "."] },
+  { name: "lint and format", args: [...bunx, "biome", "check", "--error-on-warnings"] },
+  { name: "dead code", args: [...bunx, "knip", "--no-progress"] },
+];
+
+const root = join(import.meta.dirname, "..");
+const atOnce = 2;
+const stepMs = 120_000;
+const waiting = [...steps];
+let failures = 0;
+
+const work = async (): Promise<void> => {
+  for (let step = waiting.shift(); step; step = waiting.shift()) {
+    const outcome = await run(process.execPath, step.args, { timeoutMs: stepMs, isShown: false, cwd: root });
+    const isFine = outcome.status === 0;
+    if (!isFine) failures += 1;
+    const verdict = isFine ? "ok" : outcome.timedOut ? `failed: no end after ${stepMs / 1000} s` : "failed";
+    process.stdout.write(`${step.name}: ${verdict} (${(outcome.tookMs / 1000).toFixed(1)} s)\n`);
+    if (!isFine) process.stdout.write(`${outcome.output.trimEnd()}\n`);
+  }
+};
+
+const startedAtMs = systemClock.monotonicMs();
+await Promise.all(Array.from({ length: atOnce }, work));
+const seconds = ((systemClock.monotonicMs() - startedAtMs) / 1000).toFixed(1);
+process.stdout.write(
+  failures === 0 ? `check: ok (${seconds} s)\n` : `check: ${failures} of ${steps.length} failed (${seconds} s)\n`,
+);
+process.exit(failures === 0 ? 0 : 1);

@@ -1,0 +1,137 @@
+/**
+ * `bun run test`: every level of tests, each in a process of its own, so that a crash of one does not hide the others.
+ * First those that need nothing but this repository, then those whose service can be provided. What could not run is named.
+ */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { isAbsolute, join, relative } from "node:path";
+import { parseArgs } from "node:util";
+import { provideChromium } from "./chromium.ts";
+import { readJunit, sumTallies, type Tally } from "./junit.ts";
+import { run } from "./process.ts";
+
+type Level = {
+  readonly name: string;
+  readonly glob: string;
+  readonly timeoutMs: number;
+  /** Part of `--fast`. */
+  readonly isFast: boolean;
+  /** Gets what the level needs; a text says why it is not to be had. */
+  readonly provide?: () => Promise<string | null>;
+};
+
+const minuteMs = 60_000;
+const levels: readonly Level[] = [
+  { name: "tidy", glob: "test/tidy.test.ts", timeoutMs: minuteMs, isFast: true },
+  { name: "unit", glob: "test/unit/**/*.test.ts", timeoutMs: 3 * minuteMs, isFast: true },
+  { name: "property", glob: "test/property/**/*.test.ts", timeoutMs: 3 * minuteMs, isFast: true },
+  { name: "sim", glob: "test/sim/**/*.test.ts", timeoutMs: 4 * minuteMs, isFast: true },
+  { name: "integration", glob: "test/integration/**/*.test.ts", timeoutMs: 8 * minuteMs, isFast: false },
+  { name: "e2e", glob: "test/e2e/**/*.test.ts", timeoutMs: 6 * minuteMs, isFast: false },
+  { name: "browser", glob: "test/browser/**/*.test.ts", timeoutMs: 4 * minuteMs, isFast: false, provide: provideChromium },
+];
+
+const usage = `bun run test [--fast] [--level NAME]... [--randomize] [--seed N] [PATH]...
+
+  --fast        only the levels that take seconds: ${levels
+    .filter(({ isFast }) => isFast)
+    .map(({ name }) => name)
+    .join(", ")}
+  --level NAME  only this level, more by repeating: ${levels.map(({ name }) => name).join(", ")}
+  --randomize   tests in random order; bun prints the seed
+  --seed N      the order of that seed again
+  PATH          only test files whose path contains it
+`;
+
+const root = join(import.meta.dirname, "..");
+const say = (text: string): void => void process.stdout.write(`${text}\n`);
+
+const filesOf = ({ glob }: Level, filters: readonly string[]): string[] =>
+  [...new Bun.Glob(glob).scanSync({ cwd: root })]
+    .map((file) => file.replaceAll("\\", "/"))
+    .filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter)))
+    .toSorted();
+
+/** One level, and what went wrong beside its tests. */
+type Result = { readonly tally: Tally; readonly troubles: readonly string[] };
+
+const runLevel = async (level: Level, files: readonly string[], flags: readonly string[], folder: string): Promise<Result> => {
+  const report = join(folder, `${level.name}.xml`);
+  const args = ["test", "--no-orphans", "--only-failures", "--reporter=junit", `--reporter-outfile=${report}`, ...flags];
+  const outcome = await run(process.execPath, [...args, ...files.map((file) => `./${file}`)], {
+    timeoutMs: level.timeoutMs,
+    isShown: true,
+    cwd: root,
+  });
+  let tally: Tally = { passed: 0, failed: 0, skipped: [] };
+  try {
+    tally = readJunit(readFileSync(report, "utf8"));
+  } catch {
+    // A process that crashed or was ended wrote none; counted below.
+  }
+  const seconds = (outcome.tookMs / 1000).toFixed(1);
+  const skips = tally.skipped.length === 0 ? "" : `, ${tally.skipped.length} skipped`;
+  say(`${level.name}: ${tally.passed} passed, ${tally.failed} failed${skips} (${seconds} s)`);
+  const troubles: string[] = [];
+  if (outcome.timedOut) troubles.push(`${level.name}: ended after ${level.timeoutMs / 1000} s, before all its tests were done`);
+  else if (outcome.status !== 0 && tally.failed === 0)
+    troubles.push(`${level.name}: its process ended with status ${outcome.status}`);
+  else if (tally.passed + tally.failed + tally.skipped.length === 0)
+    troubles.push(`${level.name}: no test was found in ${files.length} files`);
+  return { tally, troubles };
+};
+
+const options = {
+  fast: { type: "boolean", default: false },
+  level: { type: "string", multiple: true },
+  randomize: { type: "boolean", default: false },
+  seed: { type: "string" },
+  help: { type: "boolean", default: false },
+} as const;
+
+const parse = () => {
+  try {
+    return parseArgs({ args: process.argv.slice(2), options, allowPositionals: true });
+  } catch (thrown) {
+    say(thrown instanceof Error ? thrown.message : String(thrown));
+    process.exit(2);
+  }
+};
+
+const main = async (): Promise<number> => {
+  const { values, positionals } = parse();
+  if (values.help) {
+    say(usage.trimEnd());
+    return 0;
+  }
+  const names = values.level ?? [];
+  const unknown = names.filter((asked) => !levels.some((level) => level.name === asked));
+  if (unknown.length > 0) {
+    say(`no level is called ${unknown.join(", ")}; there are ${levels.map(({ name }) => name).join(", ")}`);
+    return 2;
+  }
+  const wanted = positionals.map((path) => (isAbsolute(path) ? relative(root, path) : path).replace(/^\.\//, ""));
+  const chosen = levels.filter(({ name, isFast }) => (names.length === 0 || names.includes(name)) && (!values.fast || isFast));
+  const flags = [...(values.randomize ? ["--randomize"] : []), ...(values.seed === undefined ? [] : [`--seed=${values.seed}`])];
+  const folder = mkdtempSync(join(tmpdir(), "vedette-test-"));
+  const results: Result[] = [];
+  for (const level of chosen) {
+    const files = filesOf(level, wanted);
+    if (files.length === 0) continue;
+    const reason = (await level.provide?.()) ?? null;
+    if (reason === null) results.push(await runLevel(level, files, flags, folder));
+    else results.push({ tally: { passed: 0, failed: 0, skipped: files.map((file) => `${file}: ${reason}`) }, troubles: [] });
+  }
+  rmSync(folder, { recursive: true, force: true });
+
+  const total = sumTallies(results.map(({ tally }) => tally));
+  const troubles = results.flatMap((result) => result.troubles);
+  const failed = total.failed + troubles.length;
+  if (total.skipped.length > 0) say(`skipped:\n${total.skipped.map((name) => `  ${name}`).join("\n")}`);
+  for (const trouble of troubles) say(`failed: ${trouble}`);
+  if (total.passed + failed === 0) say("no test ran");
+  say(`${total.passed} passed, ${failed} failed`);
+  return failed > 0 || total.passed === 0 ? 1 : 0;
+};
+
+process.exit(await main());
