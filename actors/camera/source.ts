@@ -16,7 +16,8 @@ export type SourceFrame = {
   readonly truth?: readonly Detection[];
 };
 
-export type SourceDrop = "no_slot" | "late" | "undecodable";
+/** `frozen`: the picture has not changed for so long that it is not judged again. */
+export type SourceDrop = "no_slot" | "late" | "undecodable" | "frozen";
 
 export type SourceEvents = {
   /** A frame stands in the slot. The receiver becomes the holder of the lease. */
