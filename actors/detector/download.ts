@@ -67,6 +67,7 @@ export const download = async (
   try {
     time.extend(limits.connectMs, "answer");
     const response = await orAborted(ports.fetch(url, { signal, redirect: "follow" }), signal);
+    time.extend(limits.stallMs, "byte");
     if (!response.ok || !response.body) throw new Error(`the server answered ${response.status}`);
     const length = Number(response.headers.get("content-length") ?? Number.NaN);
     const totalBytes = Number.isInteger(length) && !response.headers.has("content-encoding") ? length : null;

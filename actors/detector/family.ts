@@ -91,14 +91,17 @@ type Shape = { readonly family: Family; readonly classCount: number };
 const singleOutput = (dims: readonly (number | null)[], side: number, namesItsClasses: boolean): Shape | null => {
   const [, second, third] = dims;
   if (dims.length !== 3) return null;
-  // The narrow one of the two is the row of one box; the other counts the boxes, and may be open.
-  if (second && second > 4 && (!third || third > second)) return { family: "yolov8", classCount: second - 4 };
-  if (!third || third <= 5) return null;
   const cells = cellCount(side, [8, 16, 32]);
-  const boxes = second ?? (namesItsClasses ? 3 * cells : cells);
-  const classCount = third - 5;
-  if (boxes === cells) return { family: "yolox", classCount };
-  return boxes === 3 * cells ? { family: "yolov5", classCount } : null;
+  const asRows = (boxes: number | null): Shape | null => {
+    if (!third || third <= 5) return null;
+    if (boxes === cells) return { family: "yolox", classCount: third - 5 };
+    return boxes === 3 * cells ? { family: "yolov5", classCount: third - 5 } : null;
+  };
+  const rows = asRows(second ?? null);
+  if (rows) return rows;
+  // The narrow one of the two is what is said of one box; the other counts the boxes, and may be open.
+  if (second && second > 4 && (!third || third > second)) return { family: "yolov8", classCount: second - 4 };
+  return second ? null : asRows(namesItsClasses ? 3 * cells : cells);
 };
 
 const severalOutputs = (all: readonly (readonly (number | null)[])[]): Shape | null => {

@@ -10,10 +10,9 @@ import type { Log } from "../../runtime/log.ts";
 import { download, type Fetch, type Progress } from "./download.ts";
 import { families, recognise } from "./family.ts";
 import { checkInputSize, takeFrames } from "./graph.ts";
-import { fetchNpmWeights, npmWeights } from "./npm-weights.ts";
+import { npmWeights } from "./npm-weights.ts";
 import { decodeOnnx, encodeOnnx } from "./onnx.proto.ts";
 import { defaultReading, type ReadingPlan, readingPlan } from "./postprocess.ts";
-import type { RunProcess } from "./run-process.ts";
 
 export const officialModel = {
   name: "yolox_nano",
@@ -41,7 +40,8 @@ export type DetectorModel = PreparedModel & {
 
 export type ModelPorts = {
   readonly fetch: Fetch;
-  readonly runProcess: RunProcess;
+  /** Gives the bytes of an ONNX file, made in a folder of its own below `cacheDir`. */
+  readonly fetchNpmWeights: (cacheDir: string) => Promise<Uint8Array>;
   readonly clock: Clock;
   readonly log: Log;
   /** Rejects a model that does not see what it should: `checkGolden` of `golden.ts`. */
@@ -117,7 +117,7 @@ const fromRelease = async (path: string, settings: ModelSettings, ports: ModelPo
 
 const fromNpm = async (path: string, settings: ModelSettings, ports: ModelPorts): Promise<DetectorModel> => {
   ports.log.info("model.fetching", { npmPackage: `${npmWeights.packageName}@${npmWeights.version}` });
-  const bytes = await fetchNpmWeights(settings.cacheDir, ports);
+  const bytes = await ports.fetchNpmWeights(settings.cacheDir);
   const model = prepareModel(bytes, `the conversion of ${npmWeights.packageName}`, settings);
   await ports.check(model);
   const part = `${path}.${process.pid}.part`;

@@ -37,7 +37,8 @@ export const suppress = (
     const rivals = keptOfGroup.get(group) ?? [];
     if (rivals.some((rival) => iou(rival.box, candidate.box) > options.iouThreshold)) continue;
     kept.push(candidate);
-    keptOfGroup.set(group, [...rivals, candidate]);
+    rivals.push(candidate);
+    keptOfGroup.set(group, rivals);
   }
   return kept;
 };

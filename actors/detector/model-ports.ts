@@ -1,0 +1,16 @@
+/** What finding a model needs of the outside: the network, the package client, a worker to try the model on. */
+import type { Clock } from "../../runtime/clock.ts";
+import type { Log } from "../../runtime/log.ts";
+import type { Metrics } from "../../runtime/metrics.ts";
+import { checkGolden } from "./golden.ts";
+import type { ModelPorts } from "./model.ts";
+import { fetchNpmWeights } from "./npm-weights.ts";
+import { runProcess } from "./run-process.ts";
+
+export const modelPorts = (clock: Clock, log: Log, metrics: Metrics): ModelPorts => ({
+  clock,
+  log,
+  fetch: (url, init) => fetch(url, init),
+  fetchNpmWeights: (cacheDir) => fetchNpmWeights(cacheDir, { runProcess }),
+  check: (model) => checkGolden(model, { clock, metrics }),
+});
