@@ -23,12 +23,12 @@ type Level = {
 const minuteMs = 60_000;
 const levels: readonly Level[] = [
   { name: "tidy", glob: "test/tidy.test.ts", timeoutMs: minuteMs, isFast: true },
-  { name: "unit", glob: "test/unit/**/*.test.ts", timeoutMs: 3 * minuteMs, isFast: true },
-  { name: "property", glob: "test/property/**/*.test.ts", timeoutMs: 3 * minuteMs, isFast: true },
-  { name: "sim", glob: "test/sim/**/*.test.ts", timeoutMs: 4 * minuteMs, isFast: true },
-  { name: "integration", glob: "test/integration/**/*.test.ts", timeoutMs: 8 * minuteMs, isFast: false },
-  { name: "e2e", glob: "test/e2e/**/*.test.ts", timeoutMs: 6 * minuteMs, isFast: false },
-  { name: "browser", glob: "test/browser/**/*.test.ts", timeoutMs: 4 * minuteMs, isFast: false, provide: provideChromium },
+  { name: "unit", glob: "test/unit/**/*.test.ts", timeoutMs: 2 * minuteMs, isFast: true },
+  { name: "property", glob: "test/property/**/*.test.ts", timeoutMs: 2 * minuteMs, isFast: true },
+  { name: "sim", glob: "test/sim/**/*.test.ts", timeoutMs: 3 * minuteMs, isFast: true },
+  { name: "integration", glob: "test/integration/**/*.test.ts", timeoutMs: 5 * minuteMs, isFast: false },
+  { name: "e2e", glob: "test/e2e/**/*.test.ts", timeoutMs: 4 * minuteMs, isFast: false },
+  { name: "browser", glob: "test/browser/**/*.test.ts", timeoutMs: 3 * minuteMs, isFast: false, provide: provideChromium },
 ];
 
 const usage = `bun run test [--fast] [--level NAME]... [--randomize] [--seed N] [PATH]...
