@@ -38,6 +38,8 @@ export const createMetrics = () => {
     detectedObjects: counter("detected_objects_total", "Objects found", "camera_id", "class_name"),
     trafficGroups: counter("traffic_groups_total", "Groups of road users found", "camera_id"),
     activeCameras: gauge("active_cameras", "Cameras that deliver frames"),
+    cameraFrames: counter("camera_frames_total", "Frames taken for detection", "camera_id"),
+    cameraFps: gauge("camera_fps", "Frames per second taken for detection, over the last 16", "camera_id"),
     captureToDetection: histogram(
       "capture_to_detection_seconds",
       "From capture of a frame to its result at the edge",

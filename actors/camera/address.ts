@@ -2,7 +2,7 @@
 import { isAbsolute, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Fault } from "../../runtime/errors.ts";
-import { isLoopback, isNeverReachable } from "./ip-address.ts";
+import { isHeldBack, isLoopback } from "./ip-address.ts";
 import type { MediaAddress } from "./media.ts";
 
 export type AddressPolicy = {
@@ -10,7 +10,7 @@ export type AddressPolicy = {
   readonly mediaDirs: readonly string[];
   /** True when the server listens on a loopback address: who can reach it can reach loopback anyway. */
   readonly allowLoopback: boolean;
-  /** Host names or addresses that may be loopback all the same. */
+  /** Host names and addresses that may be loopback all the same; link-local addresses only when the address itself is listed. */
   readonly allowHosts: readonly string[];
 };
 
@@ -90,8 +90,11 @@ const checkHost = async (url: string, kind: MediaAddress["kind"], policy: Addres
   if (addresses.length === 0) throw new Fault("unavailable", `host ${host} is not known`);
   const listed = new Set(policy.allowHosts.map((entry) => entry.toLowerCase().replace(/^\[|\]$/g, "")));
   for (const address of addresses) {
-    if (isNeverReachable(address)) throw refused(url, `host ${host} is ${address}, a link-local or metadata address`);
-    if (!isLoopback(address) || policy.allowLoopback || listed.has(host) || listed.has(address)) continue;
+    if (listed.has(address)) continue;
+    if (isHeldBack(address)) {
+      throw refused(url, `host ${host} is ${address}, a link-local or metadata address; add that address to cameras.allowHosts`);
+    }
+    if (!isLoopback(address) || policy.allowLoopback || listed.has(host)) continue;
     throw refused(url, `host ${host} is a loopback address and the server is open to others; add it to cameras.allowHosts`);
   }
   // The URL as parsed, so that what is opened has the host that was checked.
@@ -109,3 +112,21 @@ export const checkAddress = async (url: string, policy: AddressPolicy, ports: Ad
   }
   return checkHost(url, kind, policy, ports);
 };
+
+export type AddressCheck = {
+  /** What is to be opened. */
+  readonly resolve: (url: string) => Promise<MediaAddress>;
+  /** Rejects what will never be opened; lets pass what may yet come: a host that is not known today, a file that is not there. */
+  readonly admit: (url: string) => Promise<void>;
+};
+
+export const createAddressCheck = (policy: AddressPolicy, ports: AddressPorts): AddressCheck => ({
+  resolve: (url) => checkAddress(url, policy, ports),
+  async admit(url) {
+    if (schemeOf(url) === "sim:") return;
+    await checkAddress(url, policy, ports).catch((thrown: unknown) => {
+      if (thrown instanceof Fault && thrown.code !== "source_refused") return;
+      throw thrown;
+    });
+  },
+});

@@ -21,7 +21,8 @@ export type Health = {
   readonly deliveredMs: () => number;
 };
 
-export const staleMsOf = (fps: number): number => Math.max(2000, 3000 / fps);
+/** A slow camera may take its time: never less than 3 periods. */
+export const staleMsOf = (fps: number, leastMs = 2000): number => Math.max(leastMs, 3000 / fps);
 export const frozenMsDefault = 30_000;
 
 export const createHealth = (openedAtMs: number, limits: HealthLimits): Health => {

@@ -49,8 +49,8 @@ export const isLoopback = (text: string): boolean => {
   return address.v6?.every((group, at) => (at < 7 ? group === 0 : group <= 1)) ?? false;
 };
 
-/** Link-local, cloud metadata, multicast and broadcast, and what is no address at all: never a camera. */
-export const isNeverReachable = (text: string): boolean => {
+/** Link-local, cloud metadata, multicast and broadcast, and what is no address at all. */
+export const isHeldBack = (text: string): boolean => {
   const address = parse(text);
   if (address.v4) {
     const [a = 0, b = 0] = address.v4;

@@ -9,7 +9,7 @@ import { maskUrl } from "./address.ts";
 import { createHealth, frozenMsDefault, type Health, staleMsOf } from "./health.ts";
 import type { Media, MediaAddress, OpenMedia } from "./media.ts";
 import { createPlayer } from "./player.ts";
-import { createBackoff } from "./reconnect.ts";
+import { type BackoffSettings, createBackoff } from "./reconnect.ts";
 import type { OpenSource, SourceEvents } from "./source.ts";
 
 export type MediaSourceOptions = {
@@ -19,7 +19,10 @@ export type MediaSourceOptions = {
   readonly openTimeoutMs?: number;
   /** No frame for so long ends the session. Default max(10 s, 4 periods). */
   readonly silenceMs?: number;
+  /** No frame for so long, and for at least 3 periods, is stale. */
+  readonly staleMs?: number;
   readonly frozenMs?: number;
+  readonly backoff?: BackoffSettings;
   /** How long native code may take to obey an interrupt. */
   readonly graceMs?: number;
 };
@@ -52,9 +55,10 @@ export const createMediaSource =
   (settings, ports, given) => {
     const { clock, frames } = ports;
     const { openTimeoutMs = 10_000, silenceMs = Math.max(10_000, 4000 / settings.fps), graceMs = 1500 } = options;
+    const staleMs = staleMsOf(settings.fps, options.staleMs);
     const stop = new AbortController();
     const leftBehind = new Set<Promise<unknown>>();
-    const backoff = createBackoff(ports.random);
+    const backoff = createBackoff(ports.random, options.backoff);
     let told = "";
 
     const state = (name: CameraState, reason: string, latencyMs?: number) => {
@@ -114,7 +118,7 @@ export const createMediaSource =
     const tell = (health: Health, media: Media, openMs: number) => {
       const { codec } = media.info;
       const seen = health.state(clock.monotonicMs());
-      if (seen === "stale") state("stale", `no frame for ${seconds(staleMsOf(settings.fps))}`);
+      if (seen === "stale") state("stale", `no frame for ${seconds(staleMs)}`);
       if (seen === "frozen") state("frozen", "the picture does not change");
       if (seen === "online") state("online", `${codec} video`, openMs);
     };
@@ -131,7 +135,7 @@ export const createMediaSource =
       const media = await open();
       const openedMs = clock.monotonicMs();
       const frozenMs = media.info.isRecording ? null : (options.frozenMs ?? frozenMsDefault);
-      const health = createHealth(openedMs, { staleMs: staleMsOf(settings.fps), frozenMs });
+      const health = createHealth(openedMs, { staleMs, frozenMs });
       const over = new AbortController();
       let firstMs: number | null = null;
       const heard = () => {
