@@ -25,7 +25,6 @@ const hostAndPort = z.string().regex(/^(\[[0-9a-fA-F:.]+\]|[^\s:/,]+):\d{1,5}$/,
 const name = z.string().regex(/^[\w.-]{1,64}$/, "expected 1 to 64 letters, digits, points, dashes or underscores");
 
 export const roleNames = ["eyes", "task-generator", "scheduler", "aggregator", "edge"] as const;
-export type Role = (typeof roleNames)[number];
 
 const Preview = z.strictObject({
   ws: z.boolean().default(true).describe("Pictures to WebSocket clients that ask for them"),
@@ -312,4 +311,3 @@ export const ConfigSchema = z.strictObject({
 type Frozen<T> = T extends object ? { readonly [Key in keyof T]: Frozen<T[Key]> } : T;
 
 export type Config = Frozen<z.output<typeof ConfigSchema>>;
-export type CameraConfig = Config["cameras"]["list"][number];

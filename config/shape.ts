@@ -84,7 +84,7 @@ export const pathOf = (segments: readonly string[]): (string | number)[] => {
 
 const fromYaml = (text: string): unknown => {
   try {
-    return parse(text, { maxAliasCount: 0 });
+    return parse(text, { maxAliasCount: 0, logLevel: "error" });
   } catch {
     // Not YAML: plain text, which the schema then judges.
     return text;

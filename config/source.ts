@@ -59,7 +59,7 @@ const failed = (name: string, text: string): YamlFile => ({
 /** Parses YAML and remembers on which line each key stands. */
 export const parseYaml = (name: string, text: string): YamlFile => {
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true, logLevel: "error" });
   const place = (offset: number | undefined) => (offset === undefined ? name : `${name}:${lines.linePos(offset).line}`);
   const problems = document.errors.map((error) => ({
     place: place(error.pos[0]),
