@@ -116,7 +116,10 @@ export const connectLive = (options: LiveClientOptions): LiveClient => {
     socket = null;
     if (state.status === "closed") return;
     const staleSinceMs = state.staleSinceMs ?? clock.nowMs();
-    if (!reconnect) return become({ status: "closed", staleSinceMs, retryAtMs: null });
+    if (!reconnect) {
+      become({ status: "closed", staleSinceMs, retryAtMs: null });
+      return;
+    }
     const waitMs = backoffMs(state.attempts, random);
     become({ status: "waiting", staleSinceMs, attempts: state.attempts + 1, retryAtMs: clock.nowMs() + waitMs });
     cancelRetry = clock.after(waitMs, open);
@@ -140,7 +143,10 @@ export const connectLive = (options: LiveClientOptions): LiveClient => {
       // The close that follows says the same.
     });
     cancelPing = every(clock, pingEveryMs, () => {
-      if (clock.monotonicMs() - heardAtMs <= silenceMaxMs) return void send({ type: "ping", data: {} });
+      if (clock.monotonicMs() - heardAtMs <= silenceMaxMs) {
+        send({ type: "ping", data: {} });
+        return;
+      }
       opened.close();
       if (isCurrent()) lose(); // a dead peer may never answer the close
     });

@@ -13,12 +13,16 @@ const bundle = async (): Promise<Asset> => {
   if (!program) throw new Error("the dashboard's program could not be bundled");
   return assetOf(await program.text(), "text/javascript; charset=utf-8");
 };
-const file = async (name: string, type: string): Promise<Asset> => assetOf(await Bun.file(new URL(name, folder)).text(), type);
+/** The files, one after the other. */
+const files = async (type: string, ...names: readonly string[]): Promise<Asset> => {
+  const texts = await Promise.all(names.map((name) => Bun.file(new URL(name, folder)).text()));
+  return assetOf(texts.join("\n"), type);
+};
 
 const makers: Readonly<Record<string, () => Promise<Asset>>> = {
-  "/": () => file("index.html", "text/html; charset=utf-8"),
-  "/assets/style.css": () => file("style.css", "text/css; charset=utf-8"),
-  "/assets/icon.svg": () => file("icon.svg", "image/svg+xml"),
+  "/": () => files("text/html; charset=utf-8", "index.html"),
+  "/assets/style.css": () => files("text/css; charset=utf-8", "style.css", "tile.css", "feed.css", "dialog.css", "narrow.css"),
+  "/assets/icon.svg": () => files("image/svg+xml", "icon.svg"),
   "/assets/app.js": bundle,
 };
 

@@ -1,0 +1,39 @@
+/** The few calls of the HTTP interface that the dashboard makes. A refusal is a fault with the server's own code and words. */
+import type { CameraState } from "../../protocols/camera.ts";
+import type { DataOf } from "../../protocols/websocket.ts";
+import { Fault, type FaultCode } from "../../runtime/errors.ts";
+
+export type CameraRow = { readonly id: number; readonly name: string; readonly state: CameraState; readonly message: string };
+export type SessionInfo = { readonly open: boolean; readonly name: string | null; readonly role: string | null };
+export type CheckAnswer = {
+  readonly ok: boolean;
+  readonly codec?: string;
+  readonly width?: number;
+  readonly height?: number;
+  readonly fps?: number;
+  readonly latencyMs: number;
+  readonly error?: string;
+};
+const call = async <T>(method: string, path: string, body?: unknown): Promise<T> => {
+  const response = await fetch(path, {
+    method,
+    ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
+  });
+  const text = await response.text();
+  const answer: unknown = text === "" ? null : JSON.parse(text);
+  if (response.ok) return answer as T; // the contract of the route
+  const problem = answer as { readonly code: FaultCode; readonly detail: string; readonly field?: string }; // every error is a problem document
+  throw new Fault(problem.code, problem.detail, { details: { field: problem.field } });
+};
+
+export const http = {
+  session: () => call<SessionInfo>("GET", "/api/session"),
+  login: (token: string) => call<SessionInfo>("POST", "/api/session", { token }),
+  logout: () => call<null>("DELETE", "/api/session"),
+  cameras: () => call<{ readonly items: readonly CameraRow[] }>("GET", "/api/cameras").then(({ items }) => items),
+  snapshot: () =>
+    call<{ readonly streams: readonly DataOf<"detection_result">[] }>("GET", "/api/snapshot").then(({ streams }) => streams),
+  add: (camera: { readonly name: string; readonly url: string; readonly fps: number }) =>
+    call<CameraRow>("POST", "/api/cameras", camera),
+  check: (url: string) => call<CheckAnswer>("POST", "/api/cameras/0/check", { url }),
+};
