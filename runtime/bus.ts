@@ -16,17 +16,20 @@ export type Outgoing = {
 
 export type Place = { readonly topic: string; readonly partition: number; readonly offset: number };
 export type Appended = Place & { readonly duplicate: boolean };
-export type BusRecord = Outgoing & Place & { readonly appendedAtMs: number };
+export type BusRecord = Outgoing & Place & { /** Never goes back within a partition. */ readonly appendedAtMs: number };
 
-/** Where a reader stands: the next offset per partition. Partitions not named start at the reader's `from`. */
+/** Where a reader stands: the next offset per partition. Partitions not named start at the earliest record. */
 export type Position = Readonly<Record<number, number>>;
 
 export type Consumer = {
   readonly pause: (partition: number) => void;
   readonly resume: (partition: number) => void;
-  /** Records below `offset` are done. Resolves when that is durable. Offsets never go back. */
+  /**
+   * Records below `offset` are done. Resolves when that is durable. A lower offset than the committed one changes nothing.
+   * Rejects with `Fault("conflict")` for a partition that is not this consumer's; allowed until `revoked` has resolved.
+   */
   readonly commit: (partition: number, offset: number) => Promise<void>;
-  /** No record is delivered after it resolves. */
+  /** Leaves: nothing more is delivered, and each partition still held is revoked before it resolves. */
   readonly stop: () => Promise<void>;
 };
 
@@ -35,7 +38,7 @@ export type ConsumerEvents = {
   readonly assigned: (partition: number, committed: number) => void | Promise<void>;
   /** The partition is no longer ours; finish or abandon its deliveries before this resolves. */
   readonly revoked: (partition: number) => void | Promise<void>;
-  /** One record, in order within its partition. After `pause` at most one batch (256) more may arrive. */
+  /** One record, in order within its partition. After `pause` at most one batch (256) more may arrive. A throw repeats the record later. */
   readonly record: (record: BusRecord) => void;
 };
 
@@ -46,17 +49,20 @@ export type BusHealth = { readonly status: "up" | "away"; readonly detail: strin
 export type Bus = {
   readonly driver: "memory" | "sqlite" | "kafka";
   /** Creates missing topics; safe to call again. Must be called before a topic is used. */
-  readonly ensure: (topics: readonly TopicDefinition[]) => Promise<void>;
+  readonly ensure: (topics: readonly TopicDefinition<never>[]) => Promise<void>;
   /**
    * Resolves when every record is durable, in the order given; records of one call for one partition are stored together or not at all.
    * Rejects with `Fault("unavailable")` when the bus is away or full, `Fault("too_large")` when a record exceeds its topic's limit.
    */
   readonly append: (records: readonly Outgoing[]) => Promise<readonly Appended[]>;
-  /** Joins `group`; a new group starts at the earliest record. */
+  /** Joins `group`; a new group starts at the earliest record. No event comes before it resolves. */
   readonly consume: (topic: string, group: string, events: ConsumerEvents) => Promise<Consumer>;
-  /** Follows all partitions without a group; from the given offsets, else from the end as it is when this resolves. */
+  /**
+   * Follows all partitions without a group; from the given offsets, else from the end as it is when this resolves.
+   * A place that is pruned already means the earliest record, a place beyond the end means the end.
+   */
   readonly follow: (topic: string, from: Position | "end" | "earliest", record: (record: BusRecord) => void) => Promise<Consumer>;
-  /** Records of one partition from `offset` on, at most `limit` (1,000) and those stored when called. */
+  /** Records of one partition from `offset` on, at most `limit` (1,000) and those stored when called; fewer when they pass 32 MiB together, none only at the end. */
   readonly read: (topic: string, partition: number, offset: number, limit: number) => Promise<readonly BusRecord[]>;
   /** The first offset of a partition whose record was appended at or after `sinceMs`; the end when there is none. */
   readonly offsetAt: (topic: string, partition: number, sinceMs: number) => Promise<number>;

@@ -13,6 +13,7 @@ export type LogEvent =
   | "bus.append-failed"
   | "bus.unclean-stop"
   | "consumer.joined"
+  | "consumer.failed"
   | "role.started"
   | "store.ready"
   | "store.failed"

@@ -38,13 +38,13 @@ export const openPartitionReader = (from: number, ports: ReaderPorts): Partition
   let position = from;
   let end = 0;
   let endKnown = false;
+  /** Read ahead, not yet delivered. */
   let buffer: BusRecord[] = [];
-  let taken = 0;
   let bufferBytes = 0;
   let fetching = false;
   let paused = false;
   let stopped = false;
-  /** A step is under way or already asked for. */
+  /** A step is under way, asked for, or waiting to be tried again. */
   let busy = false;
   let cancelRetry: Cancel = () => {};
 
@@ -56,7 +56,7 @@ export const openPartitionReader = (from: number, ports: ReaderPorts): Partition
   };
   const schedule = () => {
     if (busy || stopped || paused) return;
-    if (taken === buffer.length && endKnown && position >= end) return;
+    if (buffer.length === 0 && endKnown && position >= end) return;
     busy = true;
     ports.defer(step);
   };
@@ -71,30 +71,31 @@ export const openPartitionReader = (from: number, ports: ReaderPorts): Partition
       busy = false;
       return;
     }
-    if (taken === buffer.length) {
-      buffer = [];
-      taken = 0;
-      bufferBytes = 0;
-      if (!endKnown || position < end) return fetch();
-    } else if (!deliver()) return;
+    if (buffer.length > 0) {
+      if (!deliver()) return;
+    } else if (!endKnown || position < end) return fetch();
     busy = false;
     schedule();
   };
 
   const deliver = (): boolean => {
-    for (let count = 0; count < deliveryBatch && !paused && !stopped; count++) {
-      const record = buffer[taken];
-      if (record === undefined) break;
+    let taken = 0;
+    let works = true;
+    for (const record of buffer.slice(0, deliveryBatch)) {
+      if (paused || stopped) break;
       try {
         ports.record(record);
       } catch (reason) {
+        works = false;
         failed(reason);
-        return false;
+        break;
       }
       taken++;
+      bufferBytes -= record.bytes.length;
       position = record.offset + 1;
     }
-    return true;
+    buffer.splice(0, taken);
+    return works;
   };
 
   const fetch = () => {
@@ -103,8 +104,6 @@ export const openPartitionReader = (from: number, ports: ReaderPorts): Partition
       ({ records, next }) => {
         fetching = false;
         end = Math.max(end, next);
-        // A place beyond the end (a log that was replaced) is moved to the end; later it cannot be beyond.
-        if (!endKnown) position = Math.min(position, end);
         endKnown = true;
         if (records.length === 0) position = Math.max(position, next);
         hold(records);
@@ -128,17 +127,17 @@ export const openPartitionReader = (from: number, ports: ReaderPorts): Partition
     },
     grown(next, appended = []) {
       const last = buffer[buffer.length - 1];
-      const caughtUp =
-        endKnown && !fetching && (last === undefined || taken === buffer.length ? position : last.offset + 1) >= end;
-      const fits = buffer.length - taken + appended.length <= bufferRecordsMax && bufferBytes <= bufferBytesMax;
-      if (caughtUp && fits && !paused && !stopped) hold(appended);
+      const tail = last === undefined ? position : last.offset + 1;
+      const takes = endKnown && tail >= end && !fetching && !paused && !stopped;
+      // A read may have overtaken the notice of what it read, hence the filter.
+      if (takes && buffer.length + appended.length <= bufferRecordsMax && bufferBytes <= bufferBytesMax)
+        hold(appended.filter((record) => record.offset >= tail));
       end = Math.max(end, next);
       schedule();
     },
     stop() {
       stopped = true;
       buffer = [];
-      taken = 0;
       cancelRetry();
     },
   };
