@@ -33,6 +33,7 @@ type Options = {
   readonly bus?: Bus;
   readonly store?: Store;
   readonly clock?: VirtualClock;
+  readonly frames?: FramePool;
 };
 
 const absent = (what: string) => new Proxy({}, { get: () => () => Promise.reject(new Error(`this test has no ${what}`)) });
@@ -50,7 +51,7 @@ export const aSystem = async (children: readonly ChildSpec[], options: Options =
     codec: createCodec(topics.flatMap(({ messages }) => messages)),
     bus: options.bus ?? (absent("bus") as Bus),
     store: options.store ?? (absent("store") as Store),
-    frames: noFrames as FramePool,
+    frames: options.frames ?? (noFrames as FramePool),
     log: silentLog,
     observer: {
       ...silentObserver,

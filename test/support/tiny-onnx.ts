@@ -83,7 +83,7 @@ export const tinyYolox = (repeat = 0): Uint8Array => {
         node("Add", ["rows", "objectness"], "output"),
       ],
       weights: [
-        floatTensor("noise", [side, side], new Float32Array(side * side).fill(0.001)),
+        floatTensor("noise", [side, side], new Float32Array(side * side).fill(0.0001)),
         floatTensor("nothing", [], [0]),
         floatTensor("rows", [1, tinyYoloxCells, 85], rows),
         floatTensor("mask", [1, tinyYoloxCells, 85], mask),
