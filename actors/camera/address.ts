@@ -76,12 +76,12 @@ const checkHost = async (url: string, kind: MediaAddress["kind"], policy: Addres
   let host: string;
   try {
     parsed = new URL(url);
+    if (parsed.hostname === "") throw new Error("the host is missing");
     // Only http URLs bring the odd spellings of IPv4 (127.1, 0x7f000001) into their usual form.
     host = new URL(`http://${parsed.hostname}`).hostname.replace(/^\[|\]$/g, "");
   } catch {
-    throw refused(url, "not a valid address");
+    throw refused(url, "not a valid address with a host");
   }
-  if (host === "") throw refused(url, "the host is missing");
   const addresses = /^[\d.]+$|:/.test(host)
     ? [host]
     : await ports.lookup(host).catch(() => {
