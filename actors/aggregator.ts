@@ -72,6 +72,8 @@ export const aggregator = actor<Args, State, AssessmentResult | Overdue, readonl
       if (!request || request.final) return state;
       const closed = closedUnfinished(request);
       state.requests.set(messageId, closed);
+      const missing = request.taskIds.length - request.verdicts.length;
+      state.args.metrics.dropped.inc({ actor: "aggregator", type: "assessment.result", reason: "overdue" }, missing);
       ctx.emit(updateOf(closed, `${messageId}_final`));
       return state;
     },

@@ -113,7 +113,7 @@ export const createCell = (spec: CellSpec, ports: CellPorts, onFailure: (failure
     try {
       offerControl({ ...envelopeOf(message(), null, trace), causes });
     } catch (thrown) {
-      abandonAll(causes, reasonOf(thrown));
+      abandonAll(causes, reasonOf(thrown), true);
       failed("outcome", thrown, causes);
     }
   });
@@ -172,7 +172,7 @@ export const createCell = (spec: CellSpec, ports: CellPorts, onFailure: (failure
       releaseAll(causes);
     } catch (thrown) {
       forget();
-      abandonAll(causes, reasonOf(thrown));
+      abandonAll(causes, reasonOf(thrown), true);
       failed(type, thrown, causes);
     }
     if (lease) frames.release(lease);
@@ -300,6 +300,8 @@ export const createCell = (spec: CellSpec, ports: CellPorts, onFailure: (failure
     async start() {
       state = "starting";
       const mine = incarnation;
+      // What the former incarnation said must be readable before the next one asks what was said.
+      if (definition.load) await Promise.all([outlet.flushed(), saves.flushed()]);
       const loaded = definition.load ? await definition.load(spec.args, ports, spec.key) : undefined;
       if (mine !== incarnation) throw new Error(`${path} was stopped while it started`);
       context = contextOf(mine);

@@ -12,8 +12,11 @@ import { reasonOf } from "./errors.ts";
 import type { CellPorts } from "./ports.ts";
 import { createWindow, openCause, type SettlementWindow } from "./settlement.ts";
 
-const attemptsMax = 3;
-const retryMs = 200;
+/** Deliveries that failed by the record's own fault, e.g. a turn that threw; then it is poison. */
+const ownFailuresMax = 3;
+/** Deliveries in all: beyond this the circumstances will not change. */
+const attemptsMax = 50;
+const retryMs = { first: 200, cap: 5_000 };
 const windowRecords = 1_000;
 const windowBytes = 16 * 1024 * 1024;
 const commitMs = 50;
@@ -129,15 +132,17 @@ export const openInlet = async ({ topic, group }: TakesFrom, cell: Cell, ports: 
     }
   };
 
-  const deliver = (record: BusRecord, partition: Partition, attempt: number) => {
+  const deliver = (record: BusRecord, partition: Partition, attempt = 1, ownFailures = 0) => {
     const key = `${record.topic}/${record.partition}/${record.offset}`;
     const cause = openCause(key, (failure) => {
       if (failure === null) return settle(record, partition);
       if (closed || partition.revoked) return; // the next owner starts at what was committed
-      if (attempt >= attemptsMax) return void setAside(record, partition, "exhausted", failure, attempt);
-      observer.retried(topic.name, key, failure, attempt);
-      clock.after(retryMs * 2 ** (attempt - 1), () => {
-        if (!closed && !partition.revoked) deliver(record, partition, attempt + 1);
+      const own = ownFailures + (failure.isOwn ? 1 : 0);
+      if (own >= ownFailuresMax) return void setAside(record, partition, "poison", failure.reason, attempt);
+      if (attempt >= attemptsMax) return void setAside(record, partition, "exhausted", failure.reason, attempt);
+      observer.retried(topic.name, key, failure.reason, attempt);
+      clock.after(Math.min(retryMs.cap, retryMs.first * 2 ** (attempt - 1)), () => {
+        if (!closed && !partition.revoked) deliver(record, partition, attempt + 1, own);
       });
     });
     const { type, trace, bytes } = record;
@@ -150,7 +155,7 @@ export const openInlet = async ({ topic, group }: TakesFrom, cell: Cell, ports: 
     observer.received(topic.name, group ?? "");
     partition.window.opened(record.offset, record.bytes.byteLength, clock.monotonicMs());
     const read = codec.read(record.type, record.bytes);
-    if (read.ok) deliver(record, partition, 1);
+    if (read.ok) deliver(record, partition);
     else void setAside(record, partition, "poison", `${read.failure.code}: ${read.failure.detail}`, 0);
     adjust();
   };

@@ -22,6 +22,8 @@ export type Outlet = {
   readonly isAboveHighWater: () => boolean;
   readonly isBelowLowWater: () => boolean;
   readonly pending: () => number;
+  /** Resolves when nothing is on its way any more. */
+  readonly flushed: () => Promise<void>;
   /** Lets go of what is not durable; its causes will be repeated. */
   readonly close: () => void;
 };
@@ -32,6 +34,7 @@ export const createOutlet = (path: string, bus: Bus, clock: Clock, observer: Obs
   let inFlight: readonly Waiting[] = [];
   let failures = 0;
   let closed = false;
+  let flushed: (() => void)[] = [];
 
   const pending = () => waiting.length + inFlight.length;
 
@@ -62,8 +65,7 @@ export const createOutlet = (path: string, bus: Bus, clock: Clock, observer: Obs
         inFlight = [];
         for (const { record } of batch) observer.sent(record.topic, record.key);
         ended(batch, releaseAll);
-        drained();
-        pump();
+        progressed();
       },
       (thrown) => {
         if (!closed) failed(batch, thrown);
@@ -85,9 +87,8 @@ export const createOutlet = (path: string, bus: Bus, clock: Clock, observer: Obs
     if (hopeless) {
       inFlight = [];
       observer.dropped(path, batch[0]?.record.type ?? "", thrown.code, 1);
-      ended(batch, (causes) => abandonAll(causes, thrown.message));
-      drained();
-      pump();
+      ended(batch, (causes) => abandonAll(causes, thrown.message, true));
+      progressed();
       return;
     }
     failures++;
@@ -95,6 +96,15 @@ export const createOutlet = (path: string, bus: Bus, clock: Clock, observer: Obs
     clock.after(Math.min(backoffMs.cap, backoffMs.first * 2 ** (failures - 1)), () => {
       if (!closed) append(batch);
     });
+  };
+
+  const progressed = () => {
+    drained();
+    pump();
+    if (pending() > 0) return;
+    const waiters = flushed;
+    flushed = [];
+    for (const resolve of waiters) resolve();
   };
 
   /** How many of the next records go one by one. */
@@ -114,12 +124,14 @@ export const createOutlet = (path: string, bus: Bus, clock: Clock, observer: Obs
     isAboveHighWater: () => pending() >= highRecords || waitingBytes >= highBytes,
     isBelowLowWater: () => pending() <= highRecords / 2 && waitingBytes <= highBytes / 2,
     pending,
+    flushed: () => (pending() === 0 ? Promise.resolve() : new Promise((resolve) => flushed.push(resolve))),
     close() {
       closed = true;
       const left = [...inFlight, ...waiting];
       inFlight = [];
       waiting = [];
       ended(left, (causes) => abandonAll(causes, "the stage stopped before its records were durable"));
+      for (const resolve of flushed) resolve();
     },
   };
 };

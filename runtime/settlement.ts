@@ -9,14 +9,17 @@ export type Cause = {
   readonly key: string;
   readonly hold: () => void;
   readonly release: () => void;
-  /** The delivery will be repeated, once its last holder is gone. */
-  readonly fail: (reason: string) => void;
+  /** The delivery will be repeated, once its last holder is gone. `isOwn` when the record itself is the likely reason. */
+  readonly fail: (reason: string, isOwn?: boolean) => void;
 };
 
+/** Why a delivery failed. What circumstances did to it does not count against the record. */
+export type DeliveryFailure = { readonly reason: string; readonly isOwn: boolean };
+
 /** A cause with one holder, its maker. `ended` is called once: with null when settled, else with the first failure. */
-export const openCause = (key: string, ended: (failure: string | null) => void): Cause => {
+export const openCause = (key: string, ended: (failure: DeliveryFailure | null) => void): Cause => {
   let holders = 1;
-  let failure: string | null = null;
+  let failure: DeliveryFailure | null = null;
   return {
     key,
     hold() {
@@ -27,8 +30,8 @@ export const openCause = (key: string, ended: (failure: string | null) => void):
       if (holders === 0) throw new Error(`cause ${key} was released more often than held`);
       if (--holders === 0) ended(failure);
     },
-    fail(reason) {
-      failure ??= reason;
+    fail(reason, isOwn = false) {
+      if (!failure || (isOwn && !failure.isOwn)) failure = { reason, isOwn };
     },
   };
 };
@@ -40,9 +43,9 @@ export const releaseAll = (causes: readonly Cause[]): void => {
   for (const cause of causes) cause.release();
 };
 /** Gives up what the holder stood for: its deliveries will be repeated. */
-export const abandonAll = (causes: readonly Cause[], reason: string): void => {
+export const abandonAll = (causes: readonly Cause[], reason: string, isOwn = false): void => {
   for (const cause of causes) {
-    cause.fail(reason);
+    cause.fail(reason, isOwn);
     cause.release();
   }
 };

@@ -77,7 +77,12 @@ export const startSystem = async (
   };
 
   const root = createNode(tree, "", "", ports, ({ reason }) => fatal(reason));
-  await root.start();
+  try {
+    await root.start();
+  } catch (thrown) {
+    await root.stop("the start failed", world.clock.monotonicMs()); // what did start gives back what it holds
+    throw thrown;
+  }
 
   return {
     tell(to, message, lease) {

@@ -10,15 +10,25 @@ const attemptsMax = 10;
 export type Saves = {
   readonly put: (facts: readonly Fact[], causes: readonly Cause[]) => void;
   readonly pending: () => number;
+  /** Resolves when nothing is being written any more. */
+  readonly flushed: () => Promise<void>;
 };
 
 export const createSaves = (store: Store, clock: Clock, observer: Observer): Saves => {
   let pending = 0;
+  let flushed: (() => void)[] = [];
+
+  const ended = () => {
+    if (--pending > 0) return;
+    const waiters = flushed;
+    flushed = [];
+    for (const resolve of waiters) resolve();
+  };
 
   const attempt = (facts: readonly Fact[], causes: readonly Cause[], attempts: number) => {
     store.put(facts).then(
       () => {
-        pending--;
+        ended();
         releaseAll(causes);
       },
       (thrown) => {
@@ -27,7 +37,7 @@ export const createSaves = (store: Store, clock: Clock, observer: Observer): Sav
           clock.after(Math.min(5_000, 100 * 2 ** attempts), () => attempt(facts, causes, attempts + 1));
           return;
         }
-        pending--;
+        ended();
         abandonAll(causes, `the store did not take a fact: ${reasonOf(thrown)}`);
       },
     );
@@ -40,5 +50,6 @@ export const createSaves = (store: Store, clock: Clock, observer: Observer): Sav
       attempt(facts, causes, 0);
     },
     pending: () => pending,
+    flushed: () => (pending === 0 ? Promise.resolve() : new Promise((resolve) => flushed.push(resolve))),
   };
 };

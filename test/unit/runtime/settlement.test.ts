@@ -1,9 +1,9 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { createWindow, openCause } from "../../../runtime/settlement.ts";
+import { createWindow, type DeliveryFailure, openCause } from "../../../runtime/settlement.ts";
 
 test("a cause ends when its last holder lets go", () => {
-  const ends: (string | null)[] = [];
+  const ends: (DeliveryFailure | null)[] = [];
   const cause = openCause("t/0/0", (failure) => ends.push(failure));
   cause.hold();
   cause.release();
@@ -13,7 +13,7 @@ test("a cause ends when its last holder lets go", () => {
 });
 
 test("a failure waits for the other holders, and the first reason stands", () => {
-  const ends: (string | null)[] = [];
+  const ends: (DeliveryFailure | null)[] = [];
   const cause = openCause("t/0/0", (failure) => ends.push(failure));
   cause.hold();
   cause.fail("first");
@@ -21,7 +21,7 @@ test("a failure waits for the other holders, and the first reason stands", () =>
   cause.release();
   expect(ends).toEqual([]);
   cause.release();
-  expect(ends).toEqual(["first"]);
+  expect(ends).toEqual([{ reason: "first", isOwn: false }]);
 });
 
 test("a cause that has ended cannot be held or released", () => {
@@ -65,4 +65,14 @@ test("an offset is opened once, in order, and settled once", () => {
   window.opened(5, 1, 0);
   window.settled(5);
   expect(() => window.settled(5)).toThrow("not open");
+});
+
+test("a failure of the record's own outweighs what circumstances did to it", () => {
+  const ends: (DeliveryFailure | null)[] = [];
+  const cause = openCause("t/0/0", (failure) => ends.push(failure));
+  cause.fail("the stage stopped");
+  cause.fail("its turn threw", true);
+  cause.fail("the stage stopped again");
+  cause.release();
+  expect(ends).toEqual([{ reason: "its turn threw", isOwn: true }]);
 });
