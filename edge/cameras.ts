@@ -111,7 +111,7 @@ const createSync = (ports: CameraRegistryPorts, book: Book, records: ReturnType<
     if (missing.length > 0) await records.append(missing);
     for (const record of missing) book.accept(record);
     consumer = await records.follow(position, (record) => {
-      if (!stopped && book.accept(record)) book.apply(book.entry(record.id), "removed");
+      if (!stopped && book.accept(record)) book.apply(book.entry(record.id), "Removed");
     });
     trouble = null;
     book.applyAll();

@@ -167,7 +167,7 @@ export const createBook = (fleet: Fleet, clock: Clock, removed: (id: number, rea
     apply,
 
     applyAll() {
-      for (const entry of [...entries.values()]) apply(entry, "removed");
+      for (const entry of [...entries.values()]) apply(entry, "Removed");
     },
 
     view(id) {

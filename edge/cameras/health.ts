@@ -59,9 +59,14 @@ export const noteState = (watch: Watch, state: CameraState, nowMs: number): void
 /** Long enough to hold several frames of the slowest camera. */
 const windowMs = (expectedFps: number): number => Math.max(settleMs, 5_000 / expectedFps);
 
+/** By the distance of frames rather than their count, so that it does not waver; falls from one late frame on. */
 export const measuredFps = (watch: Watch, nowMs: number): number => {
-  const spanMs = Math.min(windowMs(watch.expectedFps), Math.max(1_000, nowMs - watch.sinceMs));
-  return Math.round((within(watch.arrivalsMs, nowMs - spanMs) / spanMs) * 100_000) / 100;
+  const recent = watch.arrivalsMs.filter((at) => at > nowMs - windowMs(watch.expectedFps));
+  const [first, last] = [recent[0], recent.at(-1)];
+  if (first === undefined || last === undefined || last === first) return 0;
+  const intervalMs = (last - first) / (recent.length - 1);
+  const spanMs = Math.max(last - first, nowMs - first - intervalMs);
+  return Math.round(((recent.length - 1) / spanMs) * 100_000) / 100;
 };
 
 /**

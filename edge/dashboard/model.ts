@@ -79,11 +79,13 @@ export const noteSnapshot = (model: Model, detection: DataOf<"detection_result">
   camera.detectedAtMs = detection.capturedAt + detection.detectionLatency * 1000;
 };
 
+/** By the distance of frames rather than their count, so that it does not waver; falls from one late frame on. */
 export const measuredFps = ({ arrivalsMs }: CameraModel, nowMs: number): number => {
   const recent = arrivalsMs.filter((at) => at > nowMs - fpsWindowMs);
-  const first = recent[0];
-  if (first === undefined || recent.length < 2) return recent.length / (fpsWindowMs / 1000);
-  return (recent.length - 1) / (Math.max(nowMs - first, 500) / 1000);
+  const [first, last] = [recent[0], recent.at(-1)];
+  if (first === undefined || last === undefined || last === first) return 0;
+  const intervalMs = (last - first) / (recent.length - 1);
+  return ((recent.length - 1) * 1000) / Math.max(last - first, nowMs - first - intervalMs);
 };
 
 /** How old the picture is, by the server's measure up to its arrival and by this browser's since. */
