@@ -1,10 +1,9 @@
 /** How a picture of any size goes into a slot. */
-import { pictureWidthMax } from "../../runtime/frame-pool.ts";
 
 export type Size = { readonly width: number; readonly height: number };
 
 /** The largest size of this shape that is no larger than the original, no wider than `widthMax` and fits into the bytes. */
-export const pictureSize = ({ width, height }: Size, bytesMax: number, widthMax = pictureWidthMax): Size => {
+export const pictureSize = ({ width, height }: Size, bytesMax: number, widthMax: number): Size => {
   const scale = Math.min(1, widthMax / width, Math.sqrt(bytesMax / (3 * width * height)));
   return { width: Math.max(1, Math.floor(width * scale)), height: Math.max(1, Math.floor(height * scale)) };
 };

@@ -1,7 +1,7 @@
 /** From a decoded frame into a slot: the picture in RGB, at most as large as the slot, and the letterboxed model input. */
 import { AV_PIX_FMT_RGB24, type AVPixelFormat, SWS_BILINEAR } from "node-av/constants";
 import { type Frame, SoftwareScaleContext } from "node-av/lib";
-import type { FramePool, Lease } from "../../runtime/frame-pool.ts";
+import { type FramePool, type Lease, pictureWidthMax } from "../../runtime/frame-pool.ts";
 import { letterbox, pad, pictureSize, type Size } from "./fit.ts";
 
 /** One conversion; the native context is made again when the source changes its size or format. */
@@ -39,7 +39,7 @@ export const createScaler = () => {
       if (!planes || !(frame.width > 0 && frame.height > 0)) throw new Error("the frame has no pixels");
       const { inputSize, pictureBytes } = frames.layout;
       const strides = frame.linesize;
-      const shown = pictureSize(frame, pictureBytes);
+      const shown = pictureSize(frame, pictureBytes, pictureWidthMax);
       picture.run(frame, planes, strides, shown, bufferOf(frames.picture(lease)), shown.width * 3);
       const image = letterbox(frame, inputSize);
       const inputArea = frames.input(lease);

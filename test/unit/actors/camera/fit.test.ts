@@ -14,14 +14,14 @@ describe("picture size", () => {
     ["an upright picture fits by its bytes", [1080, 1920], [720, 1280]],
     ["a wide panorama fits by its width", [5120, 1024], [1280, 256]],
   ])("%s", (_, [width = 0, height = 0], size) => {
-    expect(Object.values(pictureSize({ width, height }, pictureBytes))).toEqual(size);
+    expect(Object.values(pictureSize({ width, height }, pictureBytes, 1280))).toEqual(size);
   });
 
   test("any size fits and keeps its shape", () => {
     const side = fc.integer({ min: 16, max: 8192 });
     fc.assert(
       fc.property(side, side, (width, height) => {
-        const size = pictureSize({ width, height }, pictureBytes);
+        const size = pictureSize({ width, height }, pictureBytes, 1280);
         expect(size.width * size.height * 3).toBeLessThanOrEqual(pictureBytes);
         expect(size.width).toBeLessThanOrEqual(Math.min(width, 1280));
         expect(Math.abs(size.height - (size.width * height) / width)).toBeLessThanOrEqual(1 + height / width);
