@@ -94,6 +94,32 @@ const dispatch = (state: State, ctx: DetectorContext): State => {
   return state;
 };
 
+const takeFrame = (state: State, frame: FrameCaptured, ctx: DetectorContext): State => {
+  const { cameraId, truth } = frame;
+  const { lease } = ctx;
+  const letGo = (reason: string): State => {
+    drop(state, ctx, reason);
+    return state;
+  };
+  if (truth) {
+    const detections = truth.filter(({ class: name }) => state.allows(name));
+    passOn(state, ctx, frame, detections, "sim", lease);
+    return state;
+  }
+  if (!state.args.pool) return letGo("no_model");
+  if (!lease || !ctx.frames.isCurrent(lease)) return letGo("no_lease");
+  const flying = state.inFlight.get(cameraId);
+  const waiting = state.waiting.get(cameraId);
+  if ((flying && isOlder(frame, flying.frame)) || (waiting && isOlder(frame, waiting.frame))) return letGo("out_of_order");
+  if (waiting) {
+    drop(state, ctx, "superseded");
+    ctx.frames.release(waiting.lease);
+  }
+  ctx.frames.retain(lease);
+  state.waiting.set(cameraId, { frame, lease });
+  return dispatch(state, ctx);
+};
+
 const takeFlown = (state: State, cameraId: number): Held => {
   const held = state.inFlight.get(cameraId);
   if (!held) throw new Error(`the outcome of a run came for camera ${cameraId}, which has none under way`);
@@ -117,33 +143,7 @@ export const detector = actor<DetectorArgs, State, DetectorReceives>({
   ready: ({ args: { pool } }) => pool === null || pool.free() > 0,
 
   on: {
-    "frame.captured": (state, frame, ctx) => {
-      const { cameraId, truth } = frame;
-      const { lease } = ctx;
-      if (truth) {
-        const detections = truth.filter(({ class: name }) => state.allows(name));
-        passOn(state, ctx, frame, detections, "sim", lease);
-        return state;
-      }
-      const refused = !state.args.pool ? "no_model" : !lease || !ctx.frames.isCurrent(lease) ? "no_lease" : null;
-      if (refused || !lease) {
-        drop(state, ctx, refused ?? "no_lease");
-        return state;
-      }
-      const flying = state.inFlight.get(cameraId);
-      const waiting = state.waiting.get(cameraId);
-      if ((flying && isOlder(frame, flying.frame)) || (waiting && isOlder(frame, waiting.frame))) {
-        drop(state, ctx, "out_of_order");
-        return state;
-      }
-      if (waiting) {
-        drop(state, ctx, "superseded");
-        ctx.frames.release(waiting.lease);
-      }
-      ctx.frames.retain(lease);
-      state.waiting.set(cameraId, { frame, lease });
-      return dispatch(state, ctx);
-    },
+    "frame.captured": takeFrame,
 
     "run.detected": (state, { cameraId, detections, inferenceMs }, ctx) => {
       const { frame, lease } = takeFlown(state, cameraId);

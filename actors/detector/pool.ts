@@ -53,6 +53,28 @@ export type DetectorPoolOptions = {
 
 const backoffMs = { first: 100, cap: 30_000 };
 
+/** Calls `start` after a pause that doubles with each call, until `reset`. */
+const createBackoff = (clock: Clock, start: () => void) => {
+  const planned = new Set<Cancel>();
+  let inRow = 0;
+  return {
+    plan() {
+      const cancel = clock.after(Math.min(backoffMs.cap, backoffMs.first * 2 ** inRow++), () => {
+        planned.delete(cancel);
+        start();
+      });
+      planned.add(cancel);
+    },
+    reset() {
+      inRow = 0;
+    },
+    cancel() {
+      for (const cancel of planned) cancel();
+      planned.clear();
+    },
+  };
+};
+
 type Settings = Required<Omit<DetectorPoolOptions, "model" | "executionProviders">> & { readonly order: StartOrder };
 
 type Crew = {
@@ -66,8 +88,7 @@ type Crew = {
 const gatherCrew = (settings: Settings, onReady: () => void, onLost: (reason: string) => void): Crew => {
   const { clock, log, metrics } = settings;
   const crew = new Set<WatchedWorker>();
-  const replacements = new Set<Cancel>();
-  let failuresInRow = 0;
+  const replacements = createBackoff(clock, () => start());
   let state: "open" | "exhausted" | "closing" = "open";
   let session: { readonly provider: string | null; readonly refused: readonly string[] } = { provider: null, refused: [] };
   let lastFailure: string | null = null;
@@ -80,15 +101,6 @@ const gatherCrew = (settings: Settings, onReady: () => void, onLost: (reason: st
     metrics.pipelineErrors.inc({ error_type: `worker_${kind}`, component: "detector" });
     log.error(kind === "hung" ? "detector.hung" : "detector.failed", { reason });
     onLost(reason);
-  };
-
-  const replaceLater = () => {
-    if (state !== "open") return;
-    const cancel = clock.after(Math.min(backoffMs.cap, backoffMs.first * 2 ** failuresInRow++), () => {
-      replacements.delete(cancel);
-      start();
-    });
-    replacements.add(cancel);
   };
 
   const events: WorkerEvents = {
@@ -113,7 +125,7 @@ const gatherCrew = (settings: Settings, onReady: () => void, onLost: (reason: st
       if (crew.size === 0) allGone();
       if (departure === "asked" || departure === "returned") return;
       lost(departure, reason);
-      replaceLater();
+      if (state === "open") replacements.plan();
     },
   };
 
@@ -123,9 +135,7 @@ const gatherCrew = (settings: Settings, onReady: () => void, onLost: (reason: st
 
   return {
     inPhase,
-    succeeded() {
-      failuresInRow = 0;
-    },
+    succeeded: replacements.reset,
     status: () => ({
       workers: settings.workers,
       ready: inPhase("ready").length,
@@ -135,7 +145,7 @@ const gatherCrew = (settings: Settings, onReady: () => void, onLost: (reason: st
     }),
     async close() {
       state = "closing";
-      for (const cancel of replacements) cancel();
+      replacements.cancel();
       for (const worker of inPhase("abandoned")) crew.delete(worker);
       const gone = new Promise<void>((resolve) => {
         allGone = resolve;

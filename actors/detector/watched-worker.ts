@@ -60,6 +60,18 @@ const rejectAll = (runs: readonly Run[], reason: string): void => {
   for (const run of runs) run.reject(new Fault("unavailable", `the detector did not answer: ${reason}`));
 };
 
+/** The thread may still read these slots: they stay out of use until it answers. */
+const setAside = (runs: readonly Run[], frames: FramePool): void => {
+  for (const { lease } of runs) frames.quarantine(lease);
+};
+
+const giveBack = (runs: readonly Run[], frames: FramePool, phase: Phase): void => {
+  for (const { lease } of runs) {
+    if (phase === "abandoned") frames.restore(lease);
+    else frames.release(lease);
+  }
+};
+
 const settle = (run: Run, answer: Extract<Answer, { readonly id: number }>): void => {
   if (answer.type === "detected") run.resolve({ detections: answer.detections, inferenceMs: answer.inferenceMs });
   else run.reject(new Fault("internal", `the detector failed: ${answer.reason}`));
@@ -74,8 +86,7 @@ export const startWatchedWorker = (ports: WorkerPorts, events: WorkerEvents): Wa
     core.watch = clock.after(timeMs, () => {
       const reason = `a detector worker said nothing for ${timeMs} ms`;
       core.phase = "abandoned";
-      // The thread may still read these slots: they stay out of use until it answers.
-      for (const { lease } of core.runs) frames.quarantine(lease);
+      setAside(core.runs, frames);
       rejectAll(core.runs, reason);
       events.hung(worker, reason);
     });
@@ -87,16 +98,14 @@ export const startWatchedWorker = (ports: WorkerPorts, events: WorkerEvents): Wa
     events.left(worker, departure, reason);
   };
 
+  /** An abandoned worker came back. Its place is taken, so it is stopped once it has answered everything. */
   const cameBack = (answer: Answer): void => {
     if (answer.type === "stopped" || answer.type === "failed") {
       host.end();
       leave("returned", "it answered after all");
       return;
     }
-    if (answer.type !== "ready") {
-      const run = core.runs.shift();
-      if (run) frames.restore(run.lease);
-    }
+    if (answer.type !== "ready") giveBack(core.runs.splice(0, 1), frames, core.phase);
     if (core.runs.length === 0) host.post({ type: "stop" });
   };
 
@@ -113,24 +122,22 @@ export const startWatchedWorker = (ports: WorkerPorts, events: WorkerEvents): Wa
       host.end();
       return void leave(answer.type === "failed" ? "not_started" : "asked", answer.type === "failed" ? answer.reason : "");
     }
-    const run = core.runs.shift();
+    const [run] = core.runs.splice(0, 1);
     if (run?.id !== answer.id) throw new Error(`a detector worker answered run ${answer.id} out of turn`);
-    frames.release(run.lease);
+    giveBack([run], frames, core.phase);
     if (core.runs.length > 0 || core.phase === "stopping") watchFor(hungMs);
     else core.watch();
     settle(run, answer);
   };
 
   const ended = (reason: string): void => {
-    if (core.phase === "ended") return;
+    const { phase } = core;
+    if (phase === "ended") return;
     const runs = core.runs.splice(0);
-    if (core.phase === "abandoned") {
-      for (const { lease } of runs) frames.restore(lease);
-      return void leave("returned", reason);
-    }
-    for (const { lease } of runs) frames.release(lease);
-    rejectAll(runs, reason);
-    leave(core.phase === "stopping" ? "asked" : "died", reason);
+    giveBack(runs, frames, phase);
+    rejectAll(runs, reason); // an abandoned worker's are rejected already
+    if (phase === "abandoned") leave("returned", reason);
+    else leave(phase === "stopping" ? "asked" : "died", reason);
   };
 
   const host = ports.startHost({ answer: answered, ended });
