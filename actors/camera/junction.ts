@@ -1,0 +1,177 @@
+/**
+ * The source of a simulated camera: `sim://junction?seed=N[&fps=F][&act=A][&render=0]`.
+ *
+ * `seed` is a whole number from 0; a seed always shows the same scene. `fps` overrides the camera's own rate. `act` is
+ * one of the hazards, acted out every 20 seconds, or `none`; without it they come in a mixture from time to time.
+ * `render=0` is for load tests: frames come with truth and a lease, but the slot's picture is left as it is.
+ *
+ * Frames carry their exact truth, so the model input area of the slot is not filled.
+ */
+import { hazardTypes } from "../../protocols/detection.ts";
+import type { Cancel } from "../../runtime/clock.ts";
+import { Fault, reasonOf } from "../../runtime/errors.ts";
+import { letterbox, pictureSize } from "./fit.ts";
+import { type ActChoice, isActChoice } from "./junction/director.ts";
+import { createRenderer, type Renderer } from "./junction/render.ts";
+import { createScene, pictureHeight, pictureWidth, type Scene } from "./junction/scene.ts";
+import { truthOf } from "./junction/truth.ts";
+import type { OpenSource, SourceEvents, SourcePorts } from "./source.ts";
+
+export type JunctionUrl = {
+  readonly seed: number;
+  /** The camera's own rate when absent. */
+  readonly fps?: number;
+  readonly act: ActChoice;
+  readonly render: boolean;
+};
+
+const seedMax = 0xffff_ffff;
+const fpsMin = 0.05;
+const fpsMax = 30;
+const shape = "sim://junction?seed=N[&fps=F][&act=A][&render=0]";
+
+const refuse = (parameter: string, text: string): never => {
+  throw new Fault("source_refused", text, { details: { parameter } });
+};
+
+const readSeed = (text: string | undefined): number => {
+  if (text === undefined) return refuse("seed", `seed is missing, expected ${shape}`);
+  const seed = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
+  return seed <= seedMax ? seed : refuse("seed", `seed must be a whole number from 0 to ${seedMax}, not "${text.slice(0, 40)}"`);
+};
+
+const readFps = (text: string): number => {
+  const fps = /^\d{1,3}(\.\d{1,6})?$/.test(text) ? Number(text) : Number.NaN;
+  if (fps >= fpsMin && fps <= fpsMax) return fps;
+  return refuse("fps", `fps must be a number from ${fpsMin} to ${fpsMax}, not "${text.slice(0, 40)}"`);
+};
+
+const readAct = (text: string | undefined): ActChoice => {
+  if (text === undefined) return "mixture";
+  if (text !== "mixture" && isActChoice(text)) return text;
+  return refuse("act", `act must be one of ${hazardTypes.join(", ")}, none, not "${text.slice(0, 40)}"`);
+};
+
+const readRender = (text: string | undefined): boolean => {
+  if (text === undefined || text === "0" || text === "1") return text !== "0";
+  return refuse("render", `render must be 0 or 1, not "${text.slice(0, 40)}"`);
+};
+
+const known = ["seed", "fps", "act", "render"];
+
+/** Reads the address of a simulated junction; a `Fault` names the parameter that is wrong. */
+export const parseJunctionUrl = (url: string): JunctionUrl => {
+  const parts = /^sim:\/\/([^/?#]*)\/?(?:\?([^#]*))?$/i.exec(url);
+  if (parts?.[1]?.toLowerCase() !== "junction") return refuse("url", `the only simulated scene is ${shape}`);
+  const given = new Map<string, string>();
+  for (const [name, value] of new URLSearchParams(parts[2] ?? "")) {
+    const shown = name.slice(0, 40);
+    if (!known.includes(name)) refuse(shown, `there is no parameter "${shown}", expected ${shape}`);
+    if (given.has(name)) refuse(name, `${name} is given twice`);
+    given.set(name, value);
+  }
+  const fps = given.get("fps");
+  return {
+    seed: readSeed(given.get("seed")),
+    ...(fps === undefined ? {} : { fps: readFps(fps) }),
+    act: readAct(given.get("act")),
+    render: readRender(given.get("render")),
+  };
+};
+
+/** Timers may fire a moment before their time. */
+const earlyMs = 1;
+/** After a longer stop, such as a machine that slept, the scene goes on from where it stood. */
+const catchUpMs = 10_000;
+
+const writeFrame = (scene: Scene, renderer: Renderer | null, ports: SourcePorts, events: SourceEvents): void => {
+  const { frames, clock } = ports;
+  const lease = frames.acquire();
+  if (!lease) {
+    events.dropped("no_slot");
+    return;
+  }
+  const { width, height } = scene.view;
+  let given = false;
+  try {
+    const { scale } = letterbox(scene.view, frames.layout.inputSize);
+    frames.setHeader(lease, { pictureWidth: width, pictureHeight: height, inputScale: scale });
+    const capturedAt = clock.nowMs();
+    renderer?.draw(frames.picture(lease));
+    const truth = truthOf(scene.view, scene.objects());
+    given = true;
+    events.frame({ capturedAt, mediaTimeMs: scene.nowMs(), segment: 0, imageWidth: width, imageHeight: height, truth }, lease);
+  } finally {
+    if (!given) frames.release(lease);
+  }
+};
+
+/**
+ * Plays the scene in real time: frame k stands for scene time k / fps and comes at that time after the first. Frames
+ * that are late by more than a period are skipped, each counted as `late`; there is never a burst.
+ */
+export const openJunction: OpenSource = (settings, ports, events) => {
+  const { clock, frames, random } = ports;
+  let cancel: Cancel = () => {};
+  let closed = false;
+
+  const fail = (reason: string) => {
+    if (closed) return;
+    closed = true;
+    events.state("failed", reason);
+  };
+
+  const play = ({ seed, fps, act, render }: JunctionUrl) => {
+    const periodMs = 1_000 / (fps ?? settings.fps);
+    const picture = { width: pictureWidth, height: pictureHeight };
+    const scene = createScene({ seed, act, ...pictureSize(picture, frames.layout.pictureBytes, pictureWidth) });
+    const renderer = render ? createRenderer(scene) : null;
+    // Many cameras opened at one moment share the processor better when their frames come at different moments.
+    let originMs = clock.monotonicMs() + periodMs * random.next();
+    let frame = 0;
+
+    // A receiver may close the source from within an event.
+    const arm = () => {
+      if (!closed) cancel = clock.after(originMs + frame * periodMs - clock.monotonicMs(), guarded);
+    };
+    const tick = () => {
+      const lateMs = clock.monotonicMs() - (originMs + frame * periodMs);
+      if (lateMs < -earlyMs) return arm();
+      if (lateMs > catchUpMs) {
+        originMs += lateMs;
+        events.dropped("late");
+      } else {
+        for (let skipped = Math.floor(lateMs / periodMs); skipped > 0; skipped--, frame++) events.dropped("late");
+      }
+      scene.advanceTo(frame * periodMs);
+      if (frame === 0) events.state("online", `simulated junction, seed ${seed}`);
+      frame += 1;
+      writeFrame(scene, renderer, ports, events);
+      arm();
+    };
+    const guarded = () => {
+      try {
+        tick();
+      } catch (thrown) {
+        fail(reasonOf(thrown));
+      }
+    };
+    arm();
+  };
+
+  cancel = clock.after(0, () => {
+    events.state("connecting", "opening the simulated junction");
+    try {
+      play(parseJunctionUrl(settings.url));
+    } catch (thrown) {
+      fail(reasonOf(thrown));
+    }
+  });
+
+  return {
+    async close() {
+      closed = true;
+      cancel();
+    },
+  };
+};

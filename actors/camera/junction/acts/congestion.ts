@@ -1,0 +1,73 @@
+/** One approach fills up and only creeps, whatever its light shows. */
+import { arrive } from "../arrivals.ts";
+import { approachM, laneIndex, routeOf } from "../layout.ts";
+import { placeVehicle } from "../placement.ts";
+import { slowStretchM } from "../traffic.ts";
+import { usualArmLimit, type Vehicle, type World } from "../world.ts";
+import { type StartAct, seenM, shuffledArms, vehicleIsSeen, witness } from "./act.ts";
+
+export const congestionMembersMin = 5;
+export const congestionSpeedMax = 3;
+/** Every member has another within this distance, centre to centre. */
+export const congestionSpacingMaxM = 12;
+export const congestionMs = 6_000;
+
+const giveUpMs = 30_000;
+const crowd = 10;
+const creep = 1.2;
+
+const slowOnes = (world: World, arm: number): Vehicle[] =>
+  [0, 1].flatMap((lane) =>
+    (world.entries[laneIndex(arm, lane)] ?? []).filter(
+      (vehicle) =>
+        vehicle.speed < congestionSpeedMax && vehicle.frontM > approachM - slowStretchM - 10 && vehicle.frontM < approachM + 6,
+    ),
+  );
+
+/** Those of the slow ones that stand or creep close to another of them. */
+const dense = (vehicles: readonly Vehicle[]): Vehicle[] => {
+  const places = vehicles.map((vehicle) => placeVehicle(vehicle, 0));
+  return vehicles.filter((_, index) => {
+    const one = places[index];
+    return places.some(
+      (other, place) =>
+        one !== undefined && place !== index && Math.hypot(one.x - other.x, one.y - other.y) < congestionSpacingMaxM,
+    );
+  });
+};
+
+export const startCongestion: StartAct = (stage) => {
+  const { world, view, random } = stage;
+  const arm = shuffledArms(stage).find((each) => {
+    const route = routeOf(each, 0, "through");
+    return seenM(view, route, approachM - slowStretchM, approachM) >= slowStretchM - 6;
+  });
+  if (arm === undefined) return null;
+  const begunMs = world.nowMs;
+  const lastsMs = 9_000 + 3_000 * random.next();
+  const record = witness("congestion", congestionMs);
+  stage.lastArm = arm;
+  world.slow = { arm, speed: creep };
+  world.armLimit[arm] = crowd;
+
+  return {
+    step() {
+      if ((world.nowMs - begunMs) % 200 === 0) {
+        for (const lane of [0, 1]) {
+          if ((world.entries[laneIndex(arm, lane)] ?? []).length < crowd / 2) arrive(world, arm, lane);
+        }
+      }
+      const members = dense(slowOnes(world, arm).filter((vehicle) => vehicleIsSeen(view, vehicle)));
+      record.note(
+        world.nowMs,
+        members.length >= congestionMembersMin,
+        members.map((vehicle) => vehicle.id),
+      );
+      if (record.heldMs() < lastsMs && world.nowMs - begunMs < giveUpMs) return true;
+      world.slow = null;
+      world.armLimit[arm] = usualArmLimit;
+      return false;
+    },
+    truth: record.truth,
+  };
+};

@@ -1,0 +1,61 @@
+/** Somebody comes in on the lanes where traffic leaves, and goes on through the junction once it is empty. */
+import { addVehicle } from "../arrivals.ts";
+import { approachM, laneIndex, routeOf } from "../layout.ts";
+import type { World } from "../world.ts";
+import { type StartAct, seenM, shuffledArms, vehicleIsSeen, witness } from "./act.ts";
+
+export const wrongWaySpeedMin = 2;
+export const wrongWayMs = 3_000;
+
+/** From here on everyone else waits: the others have seen it coming. */
+const noticedAtM = approachM - 40;
+const giveUpMs = 14_000;
+const speed = 8;
+
+const metresToClear = (world: World, exit: number): number =>
+  Math.max(0, ...(world.exits[exit] ?? []).map((vehicle) => vehicle.route.lengthM + vehicle.lengthM - vehicle.frontM));
+
+/** Until the lane is empty; the arm of the act before comes last. */
+const delayM = (world: World, lastArm: number, arm: number): number =>
+  metresToClear(world, laneIndex(arm, 0)) + (arm === lastArm ? 100 : 0);
+
+export const startWrongWay: StartAct = (stage) => {
+  const { world, view } = stage;
+  const route = shuffledArms(stage)
+    .map((arm) => routeOf(arm, 0, "wrong-way"))
+    .filter((each) => seenM(view, each, 0, approachM) >= 36)
+    .sort((one, other) => delayM(world, stage.lastArm, one.arm) - delayM(world, stage.lastArm, other.arm))[0];
+  if (!route) return null;
+  const lane = laneIndex(route.arm, 0);
+  const begunMs = world.nowMs;
+  const record = witness("wrong-way", wrongWayMs);
+  world.closedExit = lane;
+  stage.lastArm = route.arm;
+  let driver: ReturnType<typeof addVehicle> | null = null;
+
+  const leaveLane = () => {
+    if (world.closedExit === lane) world.closedExit = -1;
+  };
+  return {
+    step() {
+      if (!driver) {
+        const empty = (world.exits[lane] ?? []).length === 0;
+        if (empty) driver = addVehicle(world, { route, kind: "car", driver: { freeSpeed: speed }, speed });
+        if (!driver && world.nowMs - begunMs > giveUpMs) {
+          leaveLane();
+          return false;
+        }
+        return true;
+      }
+      const tailM = driver.frontM - driver.lengthM;
+      const holds = driver.frontM < approachM && driver.speed > wrongWaySpeedMin && vehicleIsSeen(view, driver);
+      record.note(world.nowMs, holds, [driver.id]);
+      if (tailM > approachM) leaveLane();
+      if (driver.frontM > noticedAtM) world.sole = driver;
+      if (tailM < route.exitAtM) return true;
+      world.sole = null;
+      return false;
+    },
+    truth: record.truth,
+  };
+};
