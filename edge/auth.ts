@@ -37,7 +37,7 @@ export type Auth = {
   readonly logout: string;
 };
 
-const cookieName = "vedette_session";
+export const sessionCookie = "vedette_session";
 const sessionMs = 12 * 3_600_000;
 const failuresMax = 10;
 const failureWindowMs = 60_000;
@@ -47,7 +47,7 @@ const digest = (token: string): string => createHash("sha256").update(token).dig
 const cookieOf = (headers: Headers): string | null => {
   for (const pair of headers.get("cookie")?.split(";") ?? []) {
     const [name, value] = pair.trim().split("=", 2);
-    if (name === cookieName && value) return value;
+    if (name === sessionCookie && value) return value;
   }
   return null;
 };
@@ -124,11 +124,11 @@ export const createAuth = (tokens: readonly AuthToken[], clock: Clock): Auth => 
       if (!token) throw new Fault("unauthorized", "this token is not known");
       const expiresAt = clock.nowMs() + sessionMs;
       const value = `${encodeURIComponent(token.name).replaceAll(".", "%2E")}.${expiresAt}.${sign(token, expiresAt)}`;
-      const cookie = `${cookieName}=${value}; Max-Age=${sessionMs / 1000}; ${attributes}${isSecure ? "; Secure" : ""}`;
+      const cookie = `${sessionCookie}=${value}; Max-Age=${sessionMs / 1000}; ${attributes}${isSecure ? "; Secure" : ""}`;
       return { cookie, principal: principal(token, "cookie") };
     },
 
-    logout: `${cookieName}=; Max-Age=0; ${attributes}`,
+    logout: `${sessionCookie}=; Max-Age=0; ${attributes}`,
   };
 };
 

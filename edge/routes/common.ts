@@ -54,5 +54,5 @@ export const CameraIdParam = z.object({
   id: z.coerce
     .number()
     .pipe(CameraId)
-    .openapi({ param: { name: "id", in: "path" }, type: "integer", example: 1 }),
+    .openapi({ param: { name: "id", in: "path", required: true }, type: "integer", minimum: 0, example: 1 }),
 });

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { connectLive, type LinkState, type LiveClient } from "../../../edge/client.ts";
 import { createApp, type Serving, serve } from "../../../edge/server.ts";
 import type { ServerMessage } from "../../../protocols/websocket.ts";
@@ -7,6 +7,8 @@ import { seededRandom } from "../../../runtime/random.ts";
 import { aDetection, aRiskUpdate, asOutgoing, type EdgeOptions, type FakeEdge, fakeEdge } from "../../support/edge.ts";
 import { openRaw } from "../../support/raw-websocket.ts";
 import { within } from "../../support/wait.ts";
+
+setDefaultTimeout(60_000);
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {

@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import type { CameraRegistryPorts } from "../../../edge/cameras.ts";
 import { createCameraRegistry } from "../../../edge/cameras.ts";
 import type { CameraSettings } from "../../../protocols/camera.ts";
+import type { BusRecord } from "../../../runtime/bus.ts";
 import { Fault } from "../../../runtime/errors.ts";
 import { silentLog } from "../../../runtime/log.ts";
 import { seededRandom } from "../../../runtime/random.ts";
@@ -125,6 +126,17 @@ describe("changes", () => {
     await there.registry.remove(3);
     await settlePromises();
     expect(here.fleet.calls.at(-1)).toBe("stop 3");
+  });
+
+  test("of an earlier epoch that come late are passed over", async () => {
+    const bus = arrayBus();
+    const { registry, fleet } = registryOn(bus, [aCamera(1)]);
+    await registry.start();
+    await registry.patch(1, { fps: 4 });
+    const [seed] = bus.records("cameras");
+    await bus.append([{ ...(seed as BusRecord), id: "again" }]); // the first record stands there
+    await settlePromises();
+    expect([fleet.running.get(1)?.settings.fps, fleet.running.get(1)?.ownerEpoch]).toEqual([4, 1]);
   });
 
   test("switching off stops the camera and keeps it listed", async () => {
