@@ -73,8 +73,10 @@ const createFailures = (clock: Clock) => {
 };
 
 export const createAuth = (tokens: readonly AuthToken[], clock: Clock): Auth => {
-  const byDigest = new Map(tokens.map((token) => [digest(token.token), token]));
-  const byName = new Map(tokens.map((token) => [token.name, token]));
+  // A token whose secret is missing opens nothing: an empty one would sign cookies that anybody can make.
+  const usable = tokens.filter(({ token }) => token !== "");
+  const byDigest = new Map(usable.map((token) => [digest(token.token), token]));
+  const byName = new Map(usable.map((token) => [token.name, token]));
   const failures = createFailures(clock);
   const open: Principal = { name: "local", role: "operator", cameras: null, via: "open" };
 

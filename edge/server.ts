@@ -1,6 +1,7 @@
 /** The HTTP and WebSocket server: `createApp` is the whole of it without a port, `serve` gives it one. */
 import type { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
+import { cors } from "hono/cors";
 import { Fault, reasonOf, StartRefused } from "../runtime/errors.ts";
 import { isOriginAllowed, refuseForeignHost, refuseForeignPage } from "./auth/origin.ts";
 import { createAuth } from "./auth.ts";
@@ -10,11 +11,11 @@ import type { EdgePorts } from "./ports.ts";
 import { faultOf, problemResponse } from "./problem.ts";
 import { requestAddress } from "./routes/address.ts";
 import { cameraRoutes } from "./routes/cameras.ts";
-import { createRoutes, type EdgeApp, type EdgeEnv, type SocketData } from "./routes/common.ts";
 import { dashboardRoutes } from "./routes/dashboard.ts";
 import { documentRoutes } from "./routes/documents.ts";
 import { type HealthPorts, healthRoutes } from "./routes/health.ts";
 import { liveRoutes } from "./routes/live.ts";
+import { createRoutes, type EdgeApp, type EdgeEnv, type SocketData } from "./routes/routing.ts";
 import { sessionRoutes } from "./routes/session.ts";
 import { systemRoutes } from "./routes/system.ts";
 
@@ -66,6 +67,8 @@ export const createApp = (ports: EdgePorts): EdgeApp => {
   const auth = createAuth(ports.tokens, clock);
   const app = createRoutes();
   frame(app, ports);
+  // Pages of other sites only when they are listed, and then with a bearer token: the cookie is for this site alone.
+  if (settings.allowedOrigins.length > 0) app.use("*", cors({ origin: [...settings.allowedOrigins], maxAge: 600 }));
 
   app.use("*", async (c, next) => {
     const url = new URL(c.req.url);

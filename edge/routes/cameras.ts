@@ -5,7 +5,7 @@ import { Fault } from "../../runtime/errors.ts";
 import { mayUseCamera, requireCamera, requireRole } from "../auth.ts";
 import { healthGrades } from "../cameras/health.ts";
 import type { EdgePorts } from "../ports.ts";
-import { CameraIdParam, createRoutes, type EdgeApp, json, problems } from "./common.ts";
+import { CameraIdParam, createRoutes, type EdgeApp, json, problems } from "./routing.ts";
 
 const Camera = z
   .object({

@@ -1,5 +1,5 @@
 /** The dashboard: one page, its style sheet, and its program, bundled into memory when first asked for. */
-import { createRoutes, type EdgeApp } from "./common.ts";
+import { createRoutes, type EdgeApp } from "./routing.ts";
 
 const folder = new URL("../dashboard/", import.meta.url);
 

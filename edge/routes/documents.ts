@@ -1,7 +1,7 @@
 /** The contract as documents: OpenAPI from the routes, AsyncAPI from the messages. Each is made once, when first asked for. */
 import { asyncApi, type Json } from "../../protocols/asyncapi.ts";
 import { sessionCookie } from "../auth.ts";
-import { createRoutes, type EdgeApp } from "./common.ts";
+import { createRoutes, type EdgeApp } from "./routing.ts";
 
 export const documentRoutes = (app: EdgeApp, version: string): EdgeApp => {
   const routes = createRoutes();

@@ -1,7 +1,7 @@
 /** Whether this process lives, whether it is of use, and its figures. Every role serves these. */
 import { createRoute, z } from "@hono/zod-openapi";
 import type { EdgePorts } from "../ports.ts";
-import { createRoutes, type EdgeApp, json } from "./common.ts";
+import { createRoutes, type EdgeApp, json } from "./routing.ts";
 
 export type HealthPorts = Pick<EdgePorts, "checks" | "clock" | "metrics" | "version">;
 

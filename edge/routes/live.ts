@@ -5,7 +5,7 @@ import { RiskUpdate } from "../../protocols/verdict.ts";
 import { Fault } from "../../runtime/errors.ts";
 import { mayUseCamera, requireCamera } from "../auth.ts";
 import type { EdgePorts } from "../ports.ts";
-import { CameraIdParam, createRoutes, type EdgeApp, json, problems } from "./common.ts";
+import { CameraIdParam, createRoutes, type EdgeApp, json, problems } from "./routing.ts";
 
 const Merged = z
   .object({ ...LiveDetection.schema.omit({ frame: true }).shape, riskAssessment: RiskUpdate.schema.nullable() })

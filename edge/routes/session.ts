@@ -2,7 +2,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { Auth } from "../auth.ts";
 import { requestAddress } from "./address.ts";
-import { createRoutes, type EdgeApp, json, problems } from "./common.ts";
+import { createRoutes, type EdgeApp, json, problems } from "./routing.ts";
 
 const Session = z
   .object({

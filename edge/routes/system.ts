@@ -6,7 +6,7 @@ import { Fault } from "../../runtime/errors.ts";
 import { requireCamera } from "../auth.ts";
 import type { LiveEvent } from "../live/events.ts";
 import type { EdgePorts } from "../ports.ts";
-import { createRoutes, type EdgeApp, json, problems } from "./common.ts";
+import { createRoutes, type EdgeApp, json, problems } from "./routing.ts";
 
 const Node = z
   .object({

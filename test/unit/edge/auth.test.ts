@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { createHmac } from "node:crypto";
 import { type AuthToken, createAuth } from "../../../edge/auth.ts";
 import { virtualClock } from "../../support/virtual-clock.ts";
 
@@ -39,6 +40,15 @@ test("a token carries its role and its cameras", () => {
     cameras: new Set([3, 4]),
     via: "bearer",
   });
+});
+
+test("a token whose secret is missing opens nothing, not even with a cookie made for it", () => {
+  const clock = virtualClock();
+  const auth = createAuth([{ name: "ops", token: "", role: "operator" }], clock);
+  const expiresAt = clock.nowMs() + 1_000;
+  const signature = createHmac("sha256", "").update(`vedette session ops ${expiresAt}`).digest("hex");
+  const headers = new Headers({ cookie: `vedette_session=ops.${expiresAt}.${signature}` });
+  expect([auth.isOpen, auth.identify(headers, ""), auth.identify(new Headers(), "")]).toEqual([false, null, null]);
 });
 
 describe("sessions", () => {

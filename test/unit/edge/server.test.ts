@@ -258,6 +258,32 @@ describe("a server on loopback", () => {
   });
 });
 
+describe("a page of another site", () => {
+  const server = { host: "127.0.0.1", allowedOrigins: ["https://board.example"] };
+  const preflight = { "access-control-request-method": "PATCH", "access-control-request-headers": "authorization,content-type" };
+
+  test("may call when it is listed", async () => {
+    const { ask } = await setUp({ server });
+    const origin = { origin: "https://board.example", "sec-fetch-site": "cross-site" };
+    const asked = await ask("OPTIONS", "/api/cameras/1", undefined, { ...origin, ...preflight });
+    expect([asked.status, asked.headers.get("access-control-allow-origin")]).toEqual([204, "https://board.example"]);
+    expect([asked.headers.get("access-control-allow-headers"), asked.headers.get("access-control-allow-credentials")]).toEqual([
+      "authorization,content-type",
+      null,
+    ]);
+    const answer = await ask("GET", "/api/cameras", undefined, origin);
+    expect([answer.status, answer.headers.get("access-control-allow-origin")]).toEqual([200, "https://board.example"]);
+  });
+
+  test("may not when it is not", async () => {
+    const { ask } = await setUp({ server });
+    const origin = { origin: "https://evil.example", "sec-fetch-site": "cross-site" };
+    const asked = await ask("OPTIONS", "/api/cameras/1", undefined, { ...origin, ...preflight });
+    expect(asked.headers.get("access-control-allow-origin")).toBeNull();
+    expect((await ask("GET", "/api/cameras", undefined, origin)).status).toBe(403);
+  });
+});
+
 test("every answer carries the headers that keep browsers safe", async () => {
   const { ask } = await setUp();
   for (const path of ["/", "/assets/app.js", "/api/cameras", "/nope"]) {
