@@ -135,7 +135,6 @@ const remark = (text: string): void => {
 const take = (message: ServerMessage): void => {
   if (message.type === "connection_ack") {
     reload();
-    askFrames();
   } else if (message.type === "detection_result") {
     const { cameraId } = message.data;
     if (!tiles.has(cameraId)) reload();

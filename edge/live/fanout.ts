@@ -130,7 +130,7 @@ const createPacing = (ports: FanoutPorts, uneven: Set<Connection>, settle: (conn
   const stall = (connection: Connection, buffered: number): void => {
     connection.flow = "stalled";
     connection.missedAfter = cursor();
-    log.warn("client.lagging", { client: connection.principal.name, bufferedBytes: buffered });
+    log.debug("client.lagging", { client: connection.principal.name, bufferedBytes: buffered });
     settle(connection);
   };
 

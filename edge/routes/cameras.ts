@@ -144,7 +144,9 @@ export const cameraRoutes = ({ cameras, probe }: Pick<EdgePorts, "cameras" | "pr
   routes.openapi(check, async (c) => {
     const { id } = c.req.valid("param");
     requireRole(c.get("principal"), "operator");
-    const url = c.req.valid("json").url ?? cameras.settings(id)?.url;
+    const given = c.req.valid("json").url;
+    if (given === undefined) requireCamera(c.get("principal"), id);
+    const url = given ?? cameras.settings(id)?.url;
     if (url === undefined) throw new Fault("unknown_camera", `there is no camera ${id}; name an address as url`);
     return c.json(await probe(url), 200);
   });

@@ -188,6 +188,7 @@ describe("tokens", () => {
   const tokens = [
     { name: "ops", token: "op-token", role: "operator" },
     { name: "eyes", token: "eye-token", role: "viewer", cameras: [2] },
+    { name: "gate", token: "gate-token", role: "operator", cameras: [2] },
   ] as const;
   const server = { host: "0.0.0.0", allowedOrigins: [] };
   const ops = { authorization: "Bearer op-token" };
@@ -205,6 +206,7 @@ describe("tokens", () => {
     ["a viewer does not see other cameras", "GET", "/api/cameras/1", eyes, 404],
     ["a viewer does not change", "DELETE", "/api/cameras/2", eyes, 403],
     ["a viewer does not probe", "POST", "/api/cameras/2/check", eyes, 403],
+    ["an operator does not probe cameras of others", "POST", "/api/cameras/1/check", { authorization: "Bearer gate-token" }, 404],
     ["an operator changes", "DELETE", "/api/cameras/2", ops, 204],
   ])("%s", async (_what, method, path, headers, status) => {
     const { ask } = await setUp({ tokens, server });
