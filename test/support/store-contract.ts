@@ -102,7 +102,7 @@ export const storeContract = (name: string, open: () => Promise<StoreUnderTest>,
       await using under = await opened();
       const { store } = under;
       const tooLarge = { key: "a:2", bytes: new Uint8Array(1_048_577), ttlMs: hourMs };
-      expect(store.put([fact("a:1"), tooLarge])).rejects.toMatchObject({ code: "too_large" });
+      await expect(store.put([fact("a:1"), tooLarge])).rejects.toMatchObject({ code: "too_large" });
       await store.put([fact("a:3")]);
       expect((await store.list("a:", 9)).map(({ key }) => key)).toEqual(["a:3"]);
     });
@@ -113,7 +113,7 @@ export const storeContract = (name: string, open: () => Promise<StoreUnderTest>,
       const key = "k".repeat(200);
       await store.put([{ key, bytes: new Uint8Array(1_048_576).fill(7), ttlMs: hourMs }]);
       expect((await store.get(key))?.length).toBe(1_048_576);
-      expect(store.put([fact(`${key}x`)])).rejects.toMatchObject({ code: "too_large" });
+      await expect(store.put([fact(`${key}x`)])).rejects.toMatchObject({ code: "too_large" });
     });
 
     test("closing waits for what is in progress; afterwards calls are refused", async () => {
@@ -124,8 +124,8 @@ export const storeContract = (name: string, open: () => Promise<StoreUnderTest>,
       await store.close();
       await Promise.all(puts);
       expect(done).toBe(100);
-      expect(store.put([fact("a:late")])).rejects.toMatchObject({ code: "unavailable" });
-      expect(store.get("a:1")).rejects.toMatchObject({ code: "unavailable" });
+      await expect(store.put([fact("a:late")])).rejects.toMatchObject({ code: "unavailable" });
+      await expect(store.get("a:1")).rejects.toMatchObject({ code: "unavailable" });
       expect(store.health().status).toBe("away");
     });
 
@@ -142,8 +142,8 @@ export const storeContract = (name: string, open: () => Promise<StoreUnderTest>,
       const { store } = under;
       await store.put([fact("a:1")]);
       await needed(under.away)();
-      expect(store.get("a:1")).rejects.toMatchObject({ code: "unavailable", retryable: true });
-      expect(store.put([fact("a:2")])).rejects.toMatchObject({ code: "unavailable" });
+      await expect(store.get("a:1")).rejects.toMatchObject({ code: "unavailable", retryable: true });
+      await expect(store.put([fact("a:2")])).rejects.toMatchObject({ code: "unavailable" });
       await within(5_000, "an unhealthy store", () => store.health().status === "away");
       await needed(under.back)();
       await within(5_000, "the fact", async () => textOf(await store.get("a:1").catch(() => null)) === "a:1");

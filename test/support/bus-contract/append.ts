@@ -74,7 +74,7 @@ export const appendContract = ({ open, lacks }: Contract): void => {
     await using under = await opened(open, { maxBytes: 10 });
     const { bus, topic } = under;
     const call = bus.append([toy(topic, "1", "small"), toy(topic, "1", "eleven bytes")]);
-    expect(call).rejects.toMatchObject({ code: "too_large" });
+    await expect(call).rejects.toMatchObject({ code: "too_large" });
     const [place] = await appendTexts(bus, topic, "1", ["ten bytes!"]);
     expect(textsOf(await bus.read(topic.name, place?.partition ?? -1, 0, 9))).toEqual(["ten bytes!"]);
   });

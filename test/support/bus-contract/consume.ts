@@ -60,7 +60,7 @@ export const consumeContract = ({ open, lacks }: Contract): void => {
     const consumer = await bus.consume(topic.name, "group", events);
     await untilTexts(records, ["a"]);
     await consumer.stop();
-    expect(consumer.commit(0, 1)).rejects.toMatchObject({ code: "conflict" });
+    await expect(consumer.commit(0, 1)).rejects.toMatchObject({ code: "conflict" });
   });
 
   test("what was delivered can be committed while the partition is revoked", async () => {

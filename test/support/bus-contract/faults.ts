@@ -7,8 +7,8 @@ export const faultContract = ({ open, lacks }: Contract): void => {
     await using under = await opened(open);
     const { bus, topic } = under;
     const unknown = { ...topic, name: `unknown-${unique()}` };
-    expect(bus.append([toy(unknown, "1", "a")])).rejects.toMatchObject({ code: "not_found" });
-    expect(bus.consume(unknown.name, "group", member().events)).rejects.toMatchObject({ code: "not_found" });
+    await expect(bus.append([toy(unknown, "1", "a")])).rejects.toMatchObject({ code: "not_found" });
+    await expect(bus.consume(unknown.name, "group", member().events)).rejects.toMatchObject({ code: "not_found" });
   });
 
   test("closing waits for the appends in progress; afterwards appends are refused", async () => {
@@ -19,7 +19,7 @@ export const faultContract = ({ open, lacks }: Contract): void => {
     await bus.close();
     await Promise.all(appends);
     expect(acknowledged).toEqual([...numbered(200)]);
-    expect(appendTexts(bus, topic, "1", ["late"])).rejects.toMatchObject({ code: "unavailable" });
+    await expect(appendTexts(bus, topic, "1", ["late"])).rejects.toMatchObject({ code: "unavailable" });
     expect(bus.health().status).toBe("away");
   });
 
@@ -44,8 +44,8 @@ export const faultContract = ({ open, lacks }: Contract): void => {
     expect(bus.health().status).toBe("up");
 
     await needed(under.away)();
-    expect(appendTexts(bus, topic, "1", ["lost"])).rejects.toMatchObject({ code: "unavailable", retryable: true });
-    expect(consumer.commit(0, 1)).rejects.toMatchObject({ code: "unavailable" });
+    await expect(appendTexts(bus, topic, "1", ["lost"])).rejects.toMatchObject({ code: "unavailable", retryable: true });
+    await expect(consumer.commit(0, 1)).rejects.toMatchObject({ code: "unavailable" });
     expect(bus.health().status).toBe("away");
 
     await needed(under.back)();

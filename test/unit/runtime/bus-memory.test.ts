@@ -107,7 +107,7 @@ test("near its limit what is committed goes first; then appends are refused and 
   const fill = async () => {
     for (let count = 0; count < 20; count++) await bus.append([toy(topic, "1", thousand, unique())]);
   };
-  expect(fill()).rejects.toMatchObject({ code: "unavailable", message: expect.stringContaining("full") });
+  await expect(fill()).rejects.toMatchObject({ code: "unavailable", message: expect.stringContaining("full") });
   await fill().catch(() => {});
   expect(bus.health()).toMatchObject({ status: "away", detail: expect.stringContaining("full") });
   expect((await bus.states(topic.name))[0]?.oldest).toBe(oldest);

@@ -1,0 +1,300 @@
+/**
+ * The embedded log: a bus for one process, on a SQLite file that a Worker writes. What is acknowledged is on the disk.
+ * Readers that keep up are handed what was just appended; the others read the file.
+ */
+import type { Appended, Bus, BusHealth, Position } from "./bus.ts";
+import { createBusReaders, type Reader } from "./bus-readers.ts";
+import type { AppendCall, AppendedCall, LogCalls, OffsetCommit, Opened, Space, WriteBatch } from "./bus-sqlite/calls.ts";
+import { appendedRecords, type KnownTopic, packRecords, placesOf, unpackRecords } from "./bus-sqlite/columns.ts";
+import { startMaintenance } from "./bus-sqlite/maintenance.ts";
+import type { Clock } from "./clock.ts";
+import { Fault, reasonOf } from "./errors.ts";
+import type { Log } from "./log.ts";
+import { refuseOversized } from "./record-limits.ts";
+import { createGroupCommit } from "./sqlite/group-commit.ts";
+import { lockDirectory } from "./sqlite/lock.ts";
+import { connectWorker } from "./sqlite/worker-calls.ts";
+
+const fetchBytesMax = 1_048_576;
+const readLimit = 1_000;
+const readBytesMax = 32 * 1_048_576;
+/** From this share of its space on the log lets go of records that are young but processed. */
+const fullShare = 0.9;
+/** A group that was not here for so long no longer holds records back. */
+const groupRetentionMs = 7 * 24 * 3_600_000;
+
+export type SqliteBusOptions = {
+  /** Made when missing; used by one process at a time. */
+  readonly directory: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Appends are refused from here on. */
+  readonly maxBytes: number;
+  /** Appends are refused while the disk has less; 256 MiB when not given. */
+  readonly minFreeBytes?: number;
+};
+
+type Item = { readonly append: AppendCall; readonly names: readonly string[] } | { readonly commit: OffsetCommit };
+
+/** Throws `StartRefused(78)` when the directory is in use or not writable, or its file is of a newer version. */
+export const openSqliteBus = async (options: SqliteBusOptions): Promise<Bus> => {
+  const lock = lockDirectory(options.directory);
+  const state = createState(options);
+  const worker = connectWorker<LogCalls>(new URL("./bus-sqlite/worker.ts", import.meta.url), state.lost);
+  try {
+    const opened = await worker.call("open", { directory: options.directory, nowMs: options.clock.nowMs() });
+    report(options, opened);
+    state.measured(opened);
+  } catch (thrown) {
+    worker.end();
+    lock.release();
+    throw thrown;
+  }
+  return createBus(options, state, worker, () => {
+    worker.end();
+    lock.release();
+  });
+};
+
+const report = ({ directory, log }: SqliteBusOptions, opened: Opened) => {
+  if (!opened.unclean && opened.damaged === null) return;
+  const { damaged, kept, lost, checkMs } = opened;
+  if (damaged === null) log.info("bus.unclean-stop", { directory, checkMs, damaged: false });
+  else
+    log.warn("bus.unclean-stop", {
+      directory,
+      checkMs,
+      damaged: true,
+      setAside: damaged,
+      recordsKept: kept,
+      partitionsCut: lost,
+    });
+};
+
+/** Whether the log takes records, and why not. */
+const createState = ({ maxBytes, minFreeBytes = 256 * 1_048_576, log }: SqliteBusOptions) => {
+  let usedBytes = 0;
+  let freeBytes = Number.POSITIVE_INFINITY;
+  let failure: string | null = null;
+  let gone: string | null = null;
+  let told = false;
+
+  const away = (): string | null => gone ?? failure ?? refusal();
+  const refusal = (): string | null => {
+    if (usedBytes >= maxBytes)
+      return `full: ${usedBytes} of ${maxBytes} bytes hold records that are not processed; raise data.maxBytes or see what lags`;
+    return freeBytes < minFreeBytes ? `the disk is nearly full: ${freeBytes} bytes free, ${minFreeBytes} are kept` : null;
+  };
+  const tell = () => {
+    const reason = away();
+    if (told === (reason !== null) || gone === "closed") return;
+    told = reason !== null;
+    if (told) log.warn("bus.away", { driver: "sqlite", reason });
+    else log.info("bus.back", { driver: "sqlite" });
+  };
+
+  return {
+    lost(reason: string) {
+      gone = reason;
+      tell();
+    },
+    closing() {
+      gone = "closed";
+    },
+    wrote(used: number) {
+      usedBytes = used;
+      failure = null;
+      tell();
+    },
+    failed(reason: string) {
+      failure = reason;
+      tell();
+    },
+    measured(space: Space) {
+      usedBytes = space.usedBytes;
+      freeBytes = space.freeBytes;
+      tell();
+    },
+    isFilling: () => usedBytes >= fullShare * maxBytes,
+    /** Why records are not taken; a write that failed does not keep the next from trying. */
+    refusal: () => gone ?? refusal(),
+    health(): BusHealth {
+      const reason = away();
+      return reason === null ? { status: "up", detail: `${usedBytes} bytes` } : { status: "away", detail: reason };
+    },
+  };
+};
+
+const createBus = (
+  { clock, log }: SqliteBusOptions,
+  state: ReturnType<typeof createState>,
+  worker: ReturnType<typeof connectWorker<LogCalls>>,
+  release: () => void,
+): Bus => {
+  const topics = new Map<string, KnownTopic>();
+  const consumers = new Set<Reader>();
+  let closed: Promise<void> | null = null;
+
+  const topicOf = (name: string): KnownTopic => {
+    const found = topics.get(name);
+    if (!found) throw new Fault("not_found", `topic ${name} is unknown to the bus: ensure it first`);
+    return found;
+  };
+  const refuseIfClosed = () => {
+    if (closed !== null) throw new Fault("unavailable", "the bus is closed");
+  };
+
+  const write = async (items: readonly Item[]): Promise<readonly (readonly Appended[])[]> => {
+    const batch: WriteBatch = {
+      nowMs: clock.nowMs(),
+      calls: items.flatMap((item) => ("append" in item ? [item.append] : [])),
+      commits: items.flatMap((item) => ("commit" in item ? [item.commit] : [])),
+    };
+    try {
+      const { calls, usedBytes } = await worker.call(
+        "write",
+        batch,
+        batch.calls.map(({ bytes }) => bytes),
+      );
+      maintenance.written();
+      state.wrote(usedBytes);
+      let next = 0;
+      return items.map((item) => {
+        if ("commit" in item) return [];
+        const written = calls[next++];
+        if (written === undefined) throw new Error("the log answered fewer appends than it was asked");
+        return appended(item.append, item.names, written);
+      });
+    } catch (thrown) {
+      state.failed(reasonOf(thrown));
+      throw thrown;
+    }
+  };
+
+  const appended = (call: AppendCall, names: readonly string[], written: AppendedCall): readonly Appended[] => {
+    const places = placesOf(call, names, written);
+    const records = appendedRecords(call, places, written, ({ topic, partition }) => readers.has(topic, partition));
+    for (const [, [first, ...rest]] of Map.groupBy(records, ({ topic, partition }) => `${topic}/${partition}`)) {
+      if (first === undefined) continue;
+      readers.grown(first.topic, first.partition, (rest.at(-1) ?? first).offset + 1, [first, ...rest]);
+    }
+    return places;
+  };
+
+  const queue = createGroupCommit(clock, write);
+
+  const committed = async (topic: string, group: string): Promise<readonly number[]> => {
+    queue.flush();
+    return worker.call("committed", { topic: topicOf(topic).number, group });
+  };
+  const fetch = async (topic: string, partition: number, offset: number, limit: number, bytesMax: number) => {
+    const columns = await worker.call("read", { topic: topicOf(topic).number, partition, offset, limit, bytesMax });
+    return { records: unpackRecords(topic, partition, columns), next: columns.next };
+  };
+
+  const readers = createBusReaders({
+    partitions: (topic) => topicOf(topic).partitions,
+    fetch: (topic, partition, offset, limit) => fetch(topic, partition, offset, limit, fetchBytesMax),
+    ends: async (topic) => (await worker.call("states", { topic: topicOf(topic).number })).map(({ next }) => next),
+    committed: async (topic, group, partition) => (await committed(topic, group))[partition] ?? 0,
+    async commit(topic, group, partition, offset) {
+      await queue.submit({ commit: { topic: topicOf(topic).number, group, partition, offset } }, 1, 0);
+    },
+    clock,
+    log,
+    defer: setImmediate,
+  });
+
+  const maintenance = startMaintenance({
+    clock,
+    log,
+    isQuiet: queue.isQuiet,
+    prune: () =>
+      worker.call("prune", {
+        nowMs: clock.nowMs(),
+        full: state.isFilling(),
+        groupsSinceMs: clock.nowMs() - groupRetentionMs,
+        joined: readers.joined().map(({ topic, group }) => ({ topic: topicOf(topic).number, group })),
+      }),
+    checkpoint: () => worker.call("checkpoint", {}),
+    measured: state.measured,
+  });
+
+  /** Closing stops those that are kept. */
+  const kept = async (consumer: Reader): Promise<Reader> => {
+    if (closed !== null) {
+      await consumer.stop();
+      refuseIfClosed();
+    }
+    const entry = {
+      ...consumer,
+      async stop() {
+        await consumer.stop();
+        consumers.delete(entry);
+      },
+    };
+    consumers.add(entry);
+    return entry;
+  };
+
+  const close = async () => {
+    state.closing();
+    await queue.drained();
+    await Promise.all([...consumers].map((consumer) => consumer.stop()));
+    await queue.drained();
+    await maintenance.stop();
+    // A Worker that is gone already has nothing to close.
+    await worker.call("close", {}).catch((thrown) => log.warn("bus.away", { driver: "sqlite", reason: reasonOf(thrown) }));
+    release();
+  };
+
+  return {
+    driver: "sqlite",
+
+    async ensure(definitions) {
+      refuseIfClosed();
+      const specs = definitions.map(({ name, partitions, retentionMs, group }) => ({ name, partitions, retentionMs, group }));
+      const answers = await worker.call("ensure", { topics: specs, nowMs: clock.nowMs() });
+      const fresh = definitions.filter(({ name }) => !topics.has(name)).map(({ name }) => name);
+      for (const [index, { number, partitions }] of answers.entries()) {
+        const definition = definitions[index];
+        if (definition) topics.set(definition.name, { name: definition.name, number, partitions, maxBytes: definition.maxBytes });
+      }
+      if (fresh.length > 0) log.info("bus.ready", { driver: "sqlite", topics: fresh });
+    },
+
+    async append(records) {
+      refuseIfClosed();
+      for (const record of records) refuseOversized(record, topicOf(record.topic).maxBytes);
+      const refusal = state.refusal();
+      if (refusal !== null) throw new Fault("unavailable", refusal);
+      if (records.length === 0) return [];
+      const append = packRecords(records, topicOf);
+      const names = records.map(({ topic }) => topic);
+      return queue.submit({ append, names }, records.length, append.bytes.byteLength);
+    },
+
+    async consume(topic, group, events) {
+      refuseIfClosed();
+      await worker.call("join", { topic: topicOf(topic).number, group, nowMs: clock.nowMs() });
+      return kept(readers.consume(topic, group, events));
+    },
+
+    async follow(topic, from, record) {
+      refuseIfClosed();
+      return kept(await readers.follow(topic, from, record));
+    },
+
+    read: async (topic, partition, offset, limit) =>
+      (await fetch(topic, partition, offset, Math.min(limit, readLimit), readBytesMax)).records,
+    offsetAt: async (topic, partition, sinceMs) => worker.call("offsetAt", { topic: topicOf(topic).number, partition, sinceMs }),
+    states: async (topic) => worker.call("states", { topic: topicOf(topic).number }),
+    committed: async (topic, group): Promise<Position> => ({ ...(await committed(topic, group)) }),
+    health: state.health,
+
+    close() {
+      closed ??= close();
+      return closed;
+    },
+  };
+};

@@ -1,0 +1,191 @@
+/** The embedded log on its file. Synchronous, and without a clock of its own: it runs in the bus's Worker. */
+import type { Database } from "bun:sqlite";
+import type { TopicState } from "../bus.ts";
+import type { AppendCall, AppendedCall, LogCalls, OffsetCommit } from "./calls.ts";
+import { createCatalog, type Partition } from "./catalog.ts";
+import { createRetention } from "./retention.ts";
+
+export type LogFile = Pick<LogCalls, "ensure" | "write" | "read" | "offsetAt" | "states" | "committed" | "join"> & {
+  readonly prune: (args: Parameters<LogCalls["prune"]>[0]) => boolean;
+  readonly usedBytes: () => number;
+};
+
+export const createLogFile = (database: Database): LogFile => {
+  const catalog = createCatalog(database);
+  const retention = createRetention(database, catalog);
+  const begin = database.prepare("BEGIN IMMEDIATE");
+  const commit = database.prepare("COMMIT");
+  const pages = database.prepare<{ page_count: number }, []>("PRAGMA page_count");
+  const freePages = database.prepare<{ freelist_count: number }, []>("PRAGMA freelist_count");
+  const pageBytes = database.query<{ page_size: number }, []>("PRAGMA page_size").get()?.page_size ?? 0;
+
+  const commitOffset = database.prepare<unknown, [number, string, number, number]>(
+    `INSERT INTO commits VALUES (?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET offset = excluded.offset WHERE excluded.offset > offset`,
+  );
+  const seeGroup = database.prepare<unknown, [number, string, number]>(
+    "INSERT INTO groups VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET seen_ms = excluded.seen_ms",
+  );
+  const committedOf = database.prepare<{ partition: number; offset: number }, [number, string]>(
+    "SELECT partition, offset FROM commits WHERE topic = ? AND name = ?",
+  );
+
+  const transaction = <Result>(work: () => Result): Result => {
+    begin.run();
+    try {
+      const result = work();
+      commit.run();
+      return result;
+    } catch (thrown) {
+      if (database.inTransaction) database.run("ROLLBACK");
+      catalog.forget();
+      throw thrown;
+    }
+  };
+
+  const append = (nowMs: number, { records, bytes }: AppendCall): AppendedCall => {
+    const offsets: number[] = [];
+    const atMs: number[] = [];
+    const duplicates: { index: number; partition: number }[] = [];
+    let start = 0;
+    for (const [index, id] of records.ids.entries()) {
+      const topic = catalog.topic(records.topics[index] ?? -1);
+      const end = start + (records.lengths[index] ?? 0);
+      const partition = catalog.created(topic, records.partitions[index] ?? -1);
+      const { insert, find } = catalog.ids(topic);
+      if (insert.run(id, partition.partition, partition.next).changes > 0) {
+        partition.lastAtMs = Math.max(partition.lastAtMs, nowMs);
+        partition.insert.run(
+          partition.next,
+          partition.lastAtMs,
+          records.keys[index] ?? "",
+          id,
+          records.types[index] ?? "",
+          records.traces[index] ?? "",
+          new Uint8Array(bytes, start, end - start),
+        );
+        offsets.push(partition.next++);
+        atMs.push(partition.lastAtMs);
+      } else {
+        const first = find.get(id);
+        duplicates.push({ index, partition: first?.partition ?? -1 });
+        offsets.push(first?.offset ?? -1);
+        atMs.push(0);
+      }
+      start = end;
+    }
+    return { offsets, atMs, duplicates, bytes };
+  };
+
+  const commitAll = (commits: readonly OffsetCommit[]) => {
+    for (const { topic, group, partition, offset } of commits) commitOffset.run(topic, group, partition, offset);
+  };
+
+  const usedBytes = () => ((pages.get()?.page_count ?? 0) - (freePages.get()?.freelist_count ?? 0)) * pageBytes;
+
+  const oldestOf = (partition: Partition): number => partition.sizes.get(0, 1)?.offset ?? partition.next;
+
+  return {
+    ensure: ({ topics, nowMs }) =>
+      transaction(() =>
+        topics.map((spec) => {
+          const { number, partitions } = catalog.ensure(spec);
+          if (spec.group !== null) seeGroup.run(number, spec.group, nowMs);
+          return { number, partitions };
+        }),
+      ),
+
+    write({ nowMs, calls, commits }) {
+      const appended = transaction(() => {
+        const places = calls.map((call) => append(nowMs, call));
+        commitAll(commits);
+        return places;
+      });
+      return { calls: appended, usedBytes: usedBytes() };
+    },
+
+    read({ topic, partition, offset, limit, bytesMax }) {
+      const log = catalog.partition(catalog.topic(topic), partition);
+      return readColumns(log, offset, limit, bytesMax);
+    },
+
+    offsetAt({ topic, partition, sinceMs }) {
+      const log = catalog.partition(catalog.topic(topic), partition);
+      if (log === null) return 0;
+      // Times never go back within a partition; offsets may have gaps, so each probe takes the record at or after the middle.
+      let low = oldestOf(log);
+      let high = log.next;
+      while (low < high) {
+        const middle = Math.floor((low + high) / 2);
+        const probe = log.sizes.get(middle, 1);
+        if (probe !== null && probe.at_ms < sinceMs) low = probe.offset + 1;
+        else high = middle;
+      }
+      return log.sizes.get(low, 1)?.offset ?? log.next;
+    },
+
+    states({ topic }) {
+      const { name, partitions } = catalog.topic(topic);
+      return Array.from({ length: partitions }, (_, partition): TopicState => {
+        const log = catalog.partition(catalog.topic(topic), partition);
+        return { topic: name, partition, oldest: log ? oldestOf(log) : 0, next: log?.next ?? 0 };
+      });
+    },
+
+    committed({ topic, group }) {
+      const offsets = Array<number>(catalog.topic(topic).partitions).fill(0);
+      for (const { partition, offset } of committedOf.all(topic, group)) offsets[partition] = offset;
+      return offsets;
+    },
+
+    join: ({ topic, group, nowMs }) => void seeGroup.run(topic, group, nowMs),
+
+    prune({ nowMs, full, groupsSinceMs, joined }) {
+      // What is pruned need not be durable before the next append is.
+      database.run("PRAGMA synchronous = NORMAL");
+      try {
+        return transaction(() => {
+          for (const { topic, group } of joined) retention.keepGroup(topic, group, nowMs);
+          return retention.pruneChunk({ nowMs, full, groupsSinceMs });
+        });
+      } finally {
+        database.run("PRAGMA synchronous = FULL");
+      }
+    },
+
+    usedBytes,
+  };
+};
+
+const readColumns = (log: Partition | null, offset: number, limit: number, bytesMax: number): ReturnType<LogCalls["read"]> => {
+  let bytes = 0;
+  let last = -1;
+  for (const { offset: place, size } of log?.sizes.all(offset, limit) ?? []) {
+    if (last >= 0 && bytes + size > bytesMax) break;
+    bytes += size;
+    last = place;
+  }
+  const columns = {
+    offsets: [] as number[],
+    atMs: [] as number[],
+    keys: [] as string[],
+    ids: [] as string[],
+    types: [] as string[],
+    traces: [] as string[],
+    lengths: [] as number[],
+  };
+  const buffer = new Uint8Array(bytes);
+  let end = 0;
+  for (const row of last < 0 ? [] : (log?.select.all(offset, last) ?? [])) {
+    columns.offsets.push(row.offset);
+    columns.atMs.push(row.at_ms);
+    columns.keys.push(row.key);
+    columns.ids.push(row.id);
+    columns.types.push(row.type);
+    columns.traces.push(row.trace);
+    columns.lengths.push(row.bytes.length);
+    buffer.set(row.bytes, end);
+    end += row.bytes.length;
+  }
+  return { ...columns, bytes: buffer.buffer, next: log?.next ?? 0 };
+};

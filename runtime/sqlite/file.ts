@@ -1,0 +1,109 @@
+/** Opens a SQLite file of ours: durable, migrated forward, and set aside when a check after an unclean stop finds it damaged. */
+import { Database, SQLiteError } from "bun:sqlite";
+import { existsSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { systemClock } from "../clock.ts";
+import { StartRefused } from "../errors.ts";
+
+/** Records carry pictures: larger pages mean shorter overflow chains, and were not slower for small records. */
+const pageBytes = 8_192;
+/** The write-ahead log is checkpointed in quiet moments; this bounds it when there are none. */
+const walBytesMax = 32 * 1_048_576;
+const damagedFilesKept = 3;
+
+export type OpenedFile = {
+  readonly database: Database;
+  /** The last process that had it did not close it. */
+  readonly unclean: boolean;
+  /** How long the check took; 0 when none was made. */
+  readonly checkMs: number;
+  /** Where the damaged file was moved to. */
+  readonly damaged: string | null;
+};
+
+/** `migrations[n]` brings a file from version n to n + 1. A file of a newer version throws `StartRefused(78)`. */
+export const openSqliteFile = (path: string, migrations: readonly string[], nowMs: number): OpenedFile => {
+  // Closing empties the write-ahead log.
+  const unclean = existsSync(`${path}-wal`) && statSync(`${path}-wal`).size > 0;
+  const startedMs = systemClock.monotonicMs();
+  const database = tryOpen(path, migrations, unclean);
+  const checkMs = unclean ? systemClock.monotonicMs() - startedMs : 0;
+  if (database !== null) return { database, unclean, checkMs, damaged: null };
+
+  const damaged = setAside(path, nowMs);
+  const replacement = tryOpen(path, migrations, false);
+  if (replacement === null) throw new Error(`a fresh file at ${path} is damaged`);
+  return { database: replacement, unclean, checkMs, damaged };
+};
+
+/** Checkpoints and closes, so that the next start finds a clean file. */
+export const closeSqliteFile = (database: Database): void => {
+  database.run("PRAGMA wal_checkpoint(TRUNCATE)");
+  database.close();
+};
+
+/** Null when the file is damaged. */
+const tryOpen = (path: string, migrations: readonly string[], check: boolean): Database | null => {
+  const database = new Database(path, { create: true });
+  try {
+    refuseNewer(database, path, migrations.length);
+    database.run(`PRAGMA page_size = ${pageBytes}`);
+    database.run("PRAGMA journal_mode = WAL");
+    database.run("PRAGMA synchronous = FULL");
+    database.run(`PRAGMA wal_autocheckpoint = ${walBytesMax / pageBytes}`);
+    database.run(`PRAGMA journal_size_limit = ${walBytesMax}`);
+    if (!check || isSound(database)) {
+      migrate(database, migrations);
+      return database;
+    }
+  } catch (thrown) {
+    database.close();
+    if (isDamage(thrown)) return null;
+    throw thrown;
+  }
+  database.close();
+  return null;
+};
+
+const isDamage = (thrown: unknown): boolean =>
+  thrown instanceof SQLiteError && /^SQLITE_(CORRUPT|NOTADB)/.test(thrown.code ?? "");
+
+const isSound = (database: Database): boolean => {
+  const [first] = database.query<{ quick_check: string }, []>("PRAGMA quick_check(1)").all();
+  return first?.quick_check === "ok";
+};
+
+const versionOf = (database: Database): number =>
+  database.query<{ user_version: number }, []>("PRAGMA user_version").get()?.user_version ?? 0;
+
+const refuseNewer = (database: Database, path: string, known: number) => {
+  const version = versionOf(database);
+  if (version <= known) return;
+  throw new StartRefused(
+    78,
+    `${path} has schema ${version}, this version of vedette knows ${known}: start the newer version, or move the file away`,
+  );
+};
+
+const migrate = (database: Database, migrations: readonly string[]) => {
+  const version = versionOf(database);
+  if (version === migrations.length) return;
+  database.transaction(() => {
+    for (const migration of migrations.slice(version)) database.run(migration);
+    database.run(`PRAGMA user_version = ${migrations.length}`);
+  })();
+};
+
+const setAside = (path: string, nowMs: number): string => {
+  const prefix = `${basename(path)}.damaged-`;
+  const damaged = join(dirname(path), `${prefix}${nowMs}`);
+  renameSync(path, damaged);
+  if (existsSync(`${path}-wal`)) renameSync(`${path}-wal`, `${damaged}-wal`);
+  rmSync(`${path}-shm`, { force: true });
+  const older = readdirSync(dirname(path))
+    .filter((name) => name.startsWith(prefix) && /\d$/.test(name))
+    .toSorted();
+  for (const name of older.slice(0, -damagedFilesKept))
+    for (const ending of ["", "-wal", "-shm"]) rmSync(join(dirname(path), name + ending), { force: true });
+  return damaged;
+};
