@@ -7,7 +7,7 @@ import { closedUnfinished, hasResult, openRequest, type Request, requestOf, upda
 
 type Overdue = { readonly type: "overdue"; readonly messageId: string };
 
-type Args = {
+export type AggregatorArgs = {
   readonly deadlineMs: number;
   /** A missing result is waited for so long after the deadline: the scheduler says `expired` at the deadline itself. */
   readonly graceMs: number;
@@ -16,12 +16,12 @@ type Args = {
   readonly metrics: Metrics;
 };
 /** Requests by messageId, oldest first; finished ones stay, so that a result that comes again is recognised. */
-type State = { readonly args: Args; readonly requests: Map<string, Request> };
+type State = { readonly args: AggregatorArgs; readonly requests: Map<string, Request> };
 
 const requestsMax = 50_000;
 const riskTypesMax = 50;
 
-export const aggregator = actor<Args, State, AssessmentResult | Overdue, readonly RiskUpdate[]>({
+export const aggregator = actor<AggregatorArgs, State, AssessmentResult | Overdue, readonly RiskUpdate[]>({
   name: "aggregator",
   mailbox: { capacity: 1_024, overflow: "pause-source" },
 

@@ -7,9 +7,9 @@ import { actor } from "../runtime/actor.ts";
 import type { Metrics } from "../runtime/metrics.ts";
 import { type Admission, type AdmissionRules, type NoTaskReason, refusal, withAdmission } from "./task-generator/admission.ts";
 
-type Args = AdmissionRules & { readonly deadlineMs: number; readonly metrics: Metrics };
+export type TaskGeneratorArgs = AdmissionRules & { readonly deadlineMs: number; readonly metrics: Metrics };
 /** Recent admissions by `cameraId:groupKey`, oldest key first. */
-type State = { readonly args: Args; readonly admissions: Map<string, readonly Admission[]> };
+type State = { readonly args: TaskGeneratorArgs; readonly admissions: Map<string, readonly Admission[]> };
 
 const keysMax = 20_000;
 /** Longer than any outage after which records are delivered again. */
@@ -24,7 +24,7 @@ type Outcome = { readonly groupIndex: number } & (
   | { readonly outcome: "none"; readonly reason: NoTaskReason }
 );
 
-export const taskGenerator = actor<Args, State, DetectionResult, Map<string, readonly Admission[]>>({
+export const taskGenerator = actor<TaskGeneratorArgs, State, DetectionResult, Map<string, readonly Admission[]>>({
   name: "task-generator",
   mailbox: { capacity: 1_024, overflow: "pause-source" },
 

@@ -48,6 +48,19 @@ export type LoadedConfig = {
   readonly warnings: readonly string[];
   /** The value kept in a variable or file; null when there is none. */
   readonly resolveSecret: (place: SecretPlace) => string | null;
+  /** Every secret that the configuration names, for masking. */
+  readonly secrets: () => string[];
+};
+
+/** The process's environment; read here only. */
+export const processEnvironment = (): Variables => process.env;
+
+/** The places of secrets anywhere in the tree. */
+const secretPlaces = (value: unknown): SecretPlace[] => {
+  if (typeof value !== "object" || value === null) return [];
+  const inner = Object.values(value).flatMap(secretPlaces);
+  const { env, file, entry } = value as SecretPlace; // looked at, not trusted
+  return typeof env === "string" || typeof file === "string" ? [{ env, file, entry }, ...inner] : inner;
 };
 
 const seedOf = {
@@ -190,7 +203,7 @@ const unusableKeys = (config: Config, resolveSecret: LoadedConfig["resolveSecret
 /** Loads the configuration, or throws `StartRefused` (78) with every problem. */
 export const loadConfig = (options: ConfigOptions = {}): LoadedConfig => {
   const root = options.root ?? process.cwd();
-  const environment = options.environment ?? process.env;
+  const environment = options.environment ?? processEnvironment();
   const dotenv = readDotenv(root);
   const sources = gather(root, options, environment, dotenv);
   const merged = sources.reduce<unknown>((tree, source) => merge(tree, source.tree), {});
@@ -220,5 +233,6 @@ export const loadConfig = (options: ConfigOptions = {}): LoadedConfig => {
     origins: new Map(leaves(config).map((path) => [pathText(path), originOf(path)])),
     warnings: [...sources.flatMap(({ warnings }) => warnings), ...remarksOf(config), ...unusableKeys(config, resolveSecret)],
     resolveSecret,
+    secrets: () => secretPlaces(config).flatMap((place) => resolveSecret(place) ?? []),
   };
 };

@@ -1,4 +1,6 @@
 /** Turns what the runtime tells of itself into metrics and log lines, and watches the main loop. */
+import type { TopicDefinition } from "../protocols/topic.ts";
+import type { Bus } from "../runtime/bus.ts";
 import { type Cancel, type Clock, every } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
 import type { Metrics } from "../runtime/metrics.ts";
@@ -47,11 +49,37 @@ export const watchLoop = (metrics: Metrics, clock: Clock): Cancel => {
   });
 };
 
-/** Sets the depth gauges from a picture of the tree; called when metrics are asked for. */
-export const measureMailboxes = (metrics: Metrics, root: SystemNode): void => {
+const surveyMs = 2_000;
+
+/** Sets the gauges of mailboxes, of work not settled and of lag, from a look at the tree and at the bus. */
+export const watchSystem = (
+  metrics: Metrics,
+  clock: Clock,
+  bus: Bus,
+  topics: readonly TopicDefinition<never>[],
+  tree: () => SystemNode,
+): Cancel => {
+  const lag = async () => {
+    for (const { name, group } of topics) {
+      if (group === null) continue;
+      const [states, committed] = await Promise.all([bus.states(name), bus.committed(name, group)]);
+      for (const { partition, next } of states) {
+        const labels = { topic: name, partition: String(partition), consumer_group: group };
+        metrics.busLag.set(labels, Math.max(0, next - (committed[partition] ?? 0)));
+      }
+    }
+  };
+  return every(clock, surveyMs, () => {
+    measureTree(metrics, tree());
+    lag().catch(() => metrics.busLag.reset()); // the bus is away: no figure is better than an old one
+  });
+};
+
+export const measureTree = (metrics: Metrics, root: SystemNode): void => {
   const depths = new Map<string, number>();
   const visit = (node: SystemNode, path: string) => {
     if (node.mailbox) depths.set(actorLabel(path), (depths.get(actorLabel(path)) ?? 0) + node.mailbox.depth);
+    if (node.takes) metrics.settlementAge.set({ topic: node.takes.topic }, node.takes.oldestMs / 1000);
     for (const child of node.children) visit(child, `${path}/${child.name}`);
   };
   visit(root, root.name);

@@ -24,6 +24,7 @@ export type LogEvent =
   | "delivery.retried"
   | "delivery.dead-lettered"
   | "camera.state"
+  | "clip.fetching"
   | "clip.ready"
   | "clip.missing"
   | "model.fetching"

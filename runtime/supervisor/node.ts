@@ -13,6 +13,8 @@ export type SystemNode = {
   readonly restartsLeft: number | null;
   readonly lastError?: string;
   readonly mailbox?: { readonly depth: number; readonly bytes: number; readonly oldestMs: number; readonly dropped: number };
+  /** Of a stage that takes a topic: records in work, and how long the oldest has been. */
+  readonly takes?: { readonly topic: string; readonly inWork: number; readonly oldestMs: number };
   readonly children: readonly SystemNode[];
 };
 

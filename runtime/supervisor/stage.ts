@@ -51,6 +51,9 @@ export const stageNode = (spec: StageSpec, path: string, key: string, ports: Nod
       restarts: Math.max(0, restarts),
       ...(lastError === undefined ? {} : { lastError }),
       mailbox: cell.mailbox(),
+      ...(spec.takes && inlet
+        ? { takes: { topic: spec.takes.topic.name, inWork: inlet.inWork(), oldestMs: inlet.oldestMs() } }
+        : {}),
       children: [],
     }),
     cells: () => [cell],

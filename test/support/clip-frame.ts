@@ -1,13 +1,5 @@
 /** One frame of a test clip, fitted into a model input as a camera does it. */
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { Decoder, Demuxer, Scaler } from "node-av/api";
-
-const root = join(import.meta.dir, "../..");
-
-/** A test clip or model by file name, or null where this machine has none. */
-export const testMedia = (...names: readonly string[]): string | null =>
-  names.flatMap((name) => [join(root, "../shared", name), join(root, ".cache", name)]).find((path) => existsSync(path)) ?? null;
 
 export type ClipFrame = {
   readonly imageWidth: number;

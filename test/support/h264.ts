@@ -3,8 +3,9 @@ import { existsSync } from "node:fs";
 import { mkdir, rename, rm } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { Decoder, Demuxer, Encoder } from "node-av/api";
-import { AV_LOG_ERROR, AV_PIX_FMT_YUV420P, FF_ENCODER_LIBX264 } from "node-av/constants";
+import { AV_LOG_QUIET, AV_PIX_FMT_YUV420P, FF_ENCODER_LIBX264 } from "node-av/constants";
 import { Log } from "node-av/lib";
+import { testMedia } from "./media.ts";
 
 export type H264Options = {
   readonly width?: number;
@@ -17,9 +18,7 @@ export type H264Options = {
 const repository = resolve(import.meta.dir, "../..");
 
 /** The sample clip, or null when this machine has none. */
-export const sampleClip = (name = "vtest.avi"): string | null =>
-  [resolve(repository, "../shared/media", name), resolve(repository, ".cache/media", name)].find((path) => existsSync(path)) ??
-  null;
+export const sampleClip = (name = "vtest.avi"): string | null => testMedia(`media/${name}`);
 
 const encode = async (input: string, output: string, { width, height, gop = 5, framesMax = 795 }: H264Options): Promise<void> => {
   const demuxer = await Demuxer.open(input);
@@ -66,7 +65,7 @@ export const h264Clip = async (input: string, options: H264Options = {}): Promis
   if (existsSync(path)) return path;
   await mkdir(dirname(path), { recursive: true });
   const partial = `${path}.${process.pid}.part`;
-  Log.setLevel(AV_LOG_ERROR);
+  Log.setLevel(AV_LOG_QUIET);
   try {
     await encode(input, partial, options);
     await rename(partial, path);

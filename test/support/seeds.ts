@@ -2,7 +2,7 @@
 import failed from "../sim/seeds.json";
 
 export const seedsOf = (count: number): readonly number[] => {
-  const named = Bun.env["SEED"];
+  const named = Bun.env.SEED;
   if (named !== undefined) return [Number(named)];
   return [...new Set([...failed.map(({ seed }) => seed), ...Array.from({ length: count }, (_, index) => index + 1)])];
 };

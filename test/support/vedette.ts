@@ -1,11 +1,10 @@
 /** Starts the real program as a person would, and listens to it. */
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connectLive, type LiveClient } from "../../edge/client.ts";
 import type { DataOfClient, ServerMessage } from "../../protocols/websocket.ts";
 import { systemClock } from "../../runtime/clock.ts";
 import { systemRandom } from "../../runtime/random.ts";
+import { tempDir } from "./temp-dir.ts";
 import { within } from "./wait.ts";
 
 export const root = join(import.meta.dir, "../..");
@@ -39,12 +38,11 @@ export type StartOptions = {
 
 /** Resolves when the address is printed; rejects when the process ends before. */
 export const startVedette = async (options: StartOptions = {}): Promise<Vedette> => {
-  const ownDir = options.dataDir === undefined ? await mkdtemp(join(tmpdir(), "vedette-")) : null;
-  const dataDir = options.dataDir ?? ownDir ?? "";
-  const configDir = await mkdtemp(join(tmpdir(), "vedette-config-"));
+  const directory = await tempDir();
+  const dataDir = options.dataDir ?? join(directory.path, "data");
   const args = [...(options.args ?? [])];
   if (options.config !== undefined) {
-    const path = join(configDir, "test.yaml");
+    const path = join(directory.path, "test.yaml");
     await Bun.write(path, options.config);
     args.push("--config", path);
   }
@@ -93,8 +91,7 @@ export const startVedette = async (options: StartOptions = {}): Promise<Vedette>
   const dispose = async () => {
     if (ended === null) child.kill("SIGKILL");
     await exited;
-    await rm(configDir, { recursive: true, force: true });
-    if (ownDir) await rm(ownDir, { recursive: true, force: true });
+    await directory[Symbol.asyncDispose]();
   };
   try {
     const { url } = await line("server.listening", undefined, 60_000);

@@ -9,7 +9,8 @@ import { systemClock } from "../../../runtime/clock.ts";
 import { createFramePool } from "../../../runtime/frame-pool.ts";
 import { silentLog } from "../../../runtime/log.ts";
 import { createMetrics } from "../../../runtime/metrics.ts";
-import { clipFrame, testMedia } from "../../support/clip-frame.ts";
+import { clipFrame } from "../../support/clip-frame.ts";
+import { testMedia } from "../../support/media.ts";
 import { tinyYolox } from "../../support/tiny-onnx.ts";
 
 const clip = testMedia("media/vtest.avi");

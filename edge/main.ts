@@ -1,0 +1,53 @@
+/** `bun run start`: configuration, one process, signals, an orderly end. */
+import { loadConfig, processEnvironment } from "../config/load.ts";
+import { checkReport, printConfig } from "../config/print.ts";
+import { delay, systemClock } from "../runtime/clock.ts";
+import { reasonOf, StartRefused } from "../runtime/errors.ts";
+import { systemRandom } from "../runtime/random.ts";
+import { parseStart, startUsage } from "./arguments.ts";
+import { relaunch } from "./launch.ts";
+import { createLog } from "./log.ts";
+import { startProcess } from "./system.ts";
+
+/** Everything is given back by then, or the process ends without. */
+const shutdownMs = 10_000;
+
+const start = async (): Promise<void> => {
+  const { action, config: options } = parseStart(process.argv.slice(2));
+  if (action === "help") return void process.stdout.write(startUsage);
+  const loaded = loadConfig(options);
+  if (action === "print") return void process.stdout.write(printConfig(loaded));
+  if (action === "check") return void process.stdout.write(checkReport(loaded));
+  relaunch(loaded.config, processEnvironment());
+
+  const log = createLog({ level: loaded.config.observability.logLevel, clock: systemClock, secrets: loaded.secrets() });
+  for (const warning of loaded.warnings) log.warn("config.warning", { warning });
+  log.info("process.start", { pid: process.pid, roles: loaded.config.roles });
+
+  let ending = false;
+  const end = async (status: number, reason: string): Promise<void> => {
+    if (ending) process.exit(status === 0 ? 130 : status); // a second signal does not wait
+    ending = true;
+    log.info("process.stopping", { reason });
+    const stopped = running?.stop(reason).then(() => true) ?? Promise.resolve(true);
+    const inTime = await Promise.race([stopped, delay(systemClock, shutdownMs - 500).then(() => false)]);
+    log.info("process.stopped", { status, inTime });
+    log.flush();
+    process.exit(status);
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGBREAK"] as const) process.on(signal, () => void end(0, signal));
+
+  const running = await startProcess(loaded, {
+    clock: systemClock,
+    random: systemRandom,
+    log,
+    fatal: (status, reason) => void end(status, reason),
+  });
+};
+
+try {
+  await start();
+} catch (thrown) {
+  process.stderr.write(`vedette: ${reasonOf(thrown)}\n`);
+  process.exit(thrown instanceof StartRefused ? thrown.status : 1);
+}
