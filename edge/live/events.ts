@@ -91,6 +91,19 @@ const createRing = () => {
   };
 };
 
+/** One read of the bus may bring less than it was asked for. */
+const readRange = async (bus: Bus, name: string, partition: number, begin: number, end: number): Promise<BusRecord[]> => {
+  const records: BusRecord[] = [];
+  for (let offset = begin; offset < end; ) {
+    const batch = await bus.read(name, partition, offset, end - offset);
+    const last = batch.at(-1);
+    if (!last) break; // taken by retention meanwhile
+    records.push(...batch.filter((record) => record.offset < end));
+    offset = last.offset + 1;
+  }
+  return records;
+};
+
 export const createLiveEvents = ({ bus, clock, log, metrics, publish }: LiveEventsPorts): LiveEvents => {
   const codec = createCodec(topic.messages);
   const ring = createRing();
@@ -154,20 +167,19 @@ export const createLiveEvents = ({ bus, clock, log, metrics, publish }: LiveEven
     }
   };
 
-  /** What lies between `from` and the ring, from the bus: the newest `replayMax`, by time. */
-  const readOlder = async (from: Position): Promise<Replay> => {
+  /** What lies between `from` and `floor`, from the bus: the newest `replayMax`, by time. */
+  const readOlder = async (from: Position, floor: Position): Promise<Replay> => {
     let missed = 0;
     let lost = false;
     const records: BusRecord[] = [];
     for (const { partition, oldest } of await bus.states(topic.name)) {
       const asked = from[partition] ?? 0;
-      const end = ring.floor[partition] ?? 0;
+      const end = floor[partition] ?? 0;
       if (asked >= end) continue;
       if (asked < oldest) lost = true;
       const begin = Math.max(asked, oldest, end - replayMax);
       missed += begin - Math.max(asked, oldest);
-      for (const record of await bus.read(topic.name, partition, begin, end - begin))
-        if (record.offset < end) records.push(record);
+      records.push(...(await readRange(bus, topic.name, partition, begin, end)));
     }
     const reached: Record<number, number> = { ...from };
     const events: LiveEvent[] = [];
@@ -198,7 +210,9 @@ export const createLiveEvents = ({ bus, clock, log, metrics, publish }: LiveEven
       const named = Object.keys(from).length > 0;
       const older = named && Object.entries(ring.floor).some(([partition, offset]) => (from[Number(partition)] ?? 0) < offset);
       if (!older) return newest(ring.after(from), 0);
-      return readOlder(from).then(({ events, missed }) => newest([...events, ...ring.after(from)], missed));
+      // Taken before the bus is asked: by its answer the oldest may have left the ring.
+      const atHand = ring.after(from);
+      return readOlder(from, { ...ring.floor }).then(({ events, missed }) => newest([...events, ...atHand], missed));
     },
     latest: (cameraId) => latest.get(cameraId) ?? null,
     find: ring.find,

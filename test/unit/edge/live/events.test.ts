@@ -133,6 +133,19 @@ describe("resuming", () => {
     }
   });
 
+  test("an event that leaves the ring while the bus is read is brought all the same", async () => {
+    const bus = arrayBus();
+    await put(bus, 1, 100);
+    const { events } = await setUp(bus);
+    await put(bus, 1, 1_900);
+    const pending = events.replay({ 1: 1_600, 2: 0, 3: 0 }); // at hand
+    const older = events.replay({ 1: 60 }); // needs the bus
+    await put(bus, 1, 600); // pushes a quarter out
+    expect((await pending).events).toHaveLength(400);
+    const { events: replayed, missed } = await older;
+    expect(replayed.length + missed).toBe(2_000 - 60);
+  });
+
   test("what is kept at hand is bounded; older events come from the bus", async () => {
     const { bus, events } = await setUp();
     const ids = await put(bus, 1, 2_600);
