@@ -29,6 +29,8 @@ export type MediaSourceOptions = {
 
 const watchPeriodMs = 250;
 const reasonLengthMax = 200;
+/** Native timeouts are a second net; before them the silence is seen here, where it gets its name. */
+const nativeMarginMs = 5000;
 /** Each session left behind holds a thread until it returns, so there may be only so many of one source. */
 const leftBehindMax = 2;
 
@@ -100,7 +102,7 @@ export const createMediaSource =
       const mediaOptions = {
         clock,
         signal: limit.signal,
-        timeoutMs: silenceMs,
+        timeoutMs: silenceMs + nativeMarginMs,
         undecodable: () => events.dropped("undecodable"),
       };
       const opening = (async () => options.open(await options.check(settings.url), mediaOptions))();

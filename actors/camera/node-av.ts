@@ -2,7 +2,7 @@
  * Media by FFmpeg, in this process. The only file that knows node-av. It uses the library's low level: one packet and one
  * frame are reused, opening can be interrupted, and the scaler writes straight into the frame pool.
  */
-import { AV_LOG_QUIET, AV_NOPTS_VALUE, AVERROR_EAGAIN, AVERROR_EOF, AVMEDIA_TYPE_VIDEO } from "node-av/constants";
+import { AV_LOG_QUIET, AV_NOPTS_VALUE, AVERROR_EAGAIN, AVERROR_EINVAL, AVERROR_EOF, AVMEDIA_TYPE_VIDEO } from "node-av/constants";
 import { Codec, CodecContext, Dictionary, FFmpegError, FormatContext, Frame, Log, Packet, type Stream } from "node-av/lib";
 import { delay } from "../../runtime/clock.ts";
 import { Fault } from "../../runtime/errors.ts";
@@ -58,6 +58,9 @@ const pixelsMax = 8192 * 4608;
 const emptyReadDelayMs = 10;
 
 const failed = (code: number): Fault => new Fault("unavailable", new FFmpegError(code).message.toLowerCase());
+/** A container that is not on the list is an invalid argument to FFmpeg. */
+const failedToOpen = (code: number): Fault =>
+  code === AVERROR_EINVAL ? new Fault("unavailable", "not a kind of video that may be opened") : failed(code);
 
 const withOptions = async <T>(options: Record<string, string>, run: (dictionary: Dictionary) => Promise<T>): Promise<T> => {
   const dictionary = Dictionary.fromObject(options);
@@ -98,7 +101,13 @@ const infoOf = (format: FormatContext, stream: Stream, codec: string, kind: Medi
 };
 
 /** Sends packets to the decoder until a frame comes out. */
-const createReader = (format: FormatContext, decoder: CodecContext, stream: Stream, { clock, undecodable }: MediaOptions) => {
+const createReader = (
+  format: FormatContext,
+  decoder: CodecContext,
+  stream: Stream,
+  info: MediaInfo,
+  { clock, undecodable }: MediaOptions,
+) => {
   const packet = new Packet();
   packet.alloc();
   const frame = new Frame();
@@ -106,18 +115,26 @@ const createReader = (format: FormatContext, decoder: CodecContext, stream: Stre
   const tickMs = (1000 * stream.timeBase.num) / stream.timeBase.den;
   // Multipart JPEG carries no time; its demuxer numbers the pictures as if there were 25 a second.
   const hasTime = !/^(mpjpeg|mjpeg|jpeg_pipe)$/.test(format.iformat?.name ?? "");
+  // Bare H.264 in a file carries none either; its frames then follow one another at its rate.
+  const stepMs = 1000 / (info.fps ?? 25);
+  let lastMs: number | null = null;
   let hasEnded = false;
+
+  const timeOf = (pts: bigint): number | null => {
+    if (hasTime && pts !== AV_NOPTS_VALUE) lastMs = Number(pts) * tickMs;
+    else if (info.isRecording) lastMs = lastMs === null ? 0 : lastMs + stepMs;
+    else lastMs = null;
+    return lastMs;
+  };
 
   /** Arrival by timestamp: with B-frames a picture comes out some packets later than it went in. */
   const arrivals = new Map<bigint, { readonly arrivedAtMs: number; readonly arrivedMs: number }>();
   const arrivalsMax = 64;
 
   const describe = (): MediaFrame => {
-    const pts = frame.bestEffortTimestamp;
     const arrived = arrivals.get(frame.pts) ?? { arrivedAtMs: clock.nowMs(), arrivedMs: clock.monotonicMs() };
     arrivals.delete(frame.pts);
-    const ptsMs = hasTime && pts !== AV_NOPTS_VALUE ? Number(pts) * tickMs : null;
-    return { ptsMs, width: frame.width, height: frame.height, ...arrived };
+    return { ptsMs: timeOf(frame.bestEffortTimestamp), width: frame.width, height: frame.height, ...arrived };
   };
 
   /** False at the end of the stream. */
@@ -171,7 +188,7 @@ const openFormat = async ({ kind, target }: MediaAddress, { signal, timeoutMs }:
   try {
     const opened = await withOptions(optionsFor(kind, timeoutMs), (options) => format.openInput(target, null, options));
     signal.throwIfAborted();
-    if (opened < 0) throw failed(opened);
+    if (opened < 0) throw failedToOpen(opened);
     const found = await format.findStreamInfo(null);
     signal.throwIfAborted();
     if (found < 0) throw failed(found);
@@ -197,12 +214,13 @@ export const openMedia: OpenMedia = async (address, options) => {
     await format.closeInput();
     throw thrown;
   });
-  const reader = createReader(format, decoder, stream, options);
+  const info = infoOf(format, stream, codecName, address.kind);
+  const reader = createReader(format, decoder, stream, info, options);
   const scaler = createScaler();
   let pending: Promise<unknown> = Promise.resolve();
 
   const media: Media = {
-    info: infoOf(format, stream, codecName, address.kind),
+    info,
     next() {
       const frame = reader.next();
       pending = frame.catch(() => {}); // its failure is told to whoever waits for the frame

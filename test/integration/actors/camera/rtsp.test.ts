@@ -1,0 +1,108 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { openMedia } from "../../../../actors/camera/node-av.ts";
+import { probe } from "../../../../actors/camera/probe.ts";
+import { systemClock } from "../../../../runtime/clock.ts";
+import { h264Clip, sampleClip } from "../../../support/h264.ts";
+import { type RtspServer, startRtspServer } from "../../../support/rtsp-server.ts";
+import { rateOf, watchSource } from "../../../support/source-probe.ts";
+import { within } from "../../../support/wait.ts";
+
+setDefaultTimeout(20_000);
+
+const clip = sampleClip();
+const quick = { backoff: { baseMs: 200, capMs: 400, resetAfterMs: 30_000 } };
+const check = async (target: string) => ({ kind: "rtsp" as const, target });
+
+describe.skipIf(clip === null)("an RTSP camera (needs vtest.avi)", () => {
+  let server: RtspServer;
+  beforeAll(async () => {
+    server = await startRtspServer({ clip: await h264Clip(clip ?? "", { width: 640, height: 360, framesMax: 100 }), fps: 10 });
+  });
+  afterAll(() => server.close());
+
+  test("delivers at the wanted rate, and stays connected once", async () => {
+    await using source = watchSource(server.url, { settings: { fps: 5 } });
+    await source.reaches("online", 3000);
+    await within(6000, "20 frames", () => source.frames.length >= 20);
+    expect(Math.abs(rateOf(source) / 5 - 1)).toBeLessThan(0.05);
+    expect(server.clients()).toBe(1);
+    expect(source.drops).toEqual([]);
+    await source.close();
+    await within(1000, "the connection to end", () => server.clients() === 0);
+  });
+
+  test("that stalls is stale, and online again when it goes on", async () => {
+    await using source = watchSource(server.url, quick);
+    await source.reaches("online", 3000);
+    server.stall();
+    expect(await source.reaches("stale", 4000)).toBe("no frame for 2 s");
+    server.resume();
+    await source.reaches("online", 2000);
+  });
+
+  test("that stalls for good is offline in the end, and closing it does not wait", async () => {
+    await using source = watchSource(server.url, { ...quick, silenceMs: 2500 });
+    await source.reaches("online", 3000);
+    server.stall();
+    expect(await source.reaches("offline", 6000)).toBe("no frame for 2.5 s");
+    const fromMs = systemClock.monotonicMs();
+    await source.close();
+    expect(systemClock.monotonicMs() - fromMs).toBeLessThan(2000);
+    server.resume();
+  });
+
+  test("that vanishes is offline, and online when it comes back at the same address", async () => {
+    await using source = watchSource(server.url, quick);
+    await source.reaches("online", 3000);
+    server.kill();
+    await source.reaches("offline", 2000);
+    await within(3000, "a refused connection", () => source.states.some(({ reason }) => reason === "connection refused"));
+    server.listen();
+    await source.reaches("online", 5000);
+    const before = source.frames.length;
+    await within(2000, "new frames", () => source.frames.length > before + 2);
+    expect(source.frames.at(-1)?.segment).toBeGreaterThan(0);
+  });
+
+  test.each([
+    [401, "server returned 401 unauthorized (authorization failed)"],
+    [404, "server returned 404 not found"],
+  ] as const)("that answers %d says so", async (status, reason) => {
+    server.refuse(status);
+    await using source = watchSource(server.url.replace("//", "//user:secret@"), quick);
+    expect(await source.reaches("offline", 3000)).toBe(reason);
+    server.refuse(null);
+    await source.reaches("online", 5000);
+  });
+
+  test("that hangs while it is opened does not hold up the close, nor another camera", async () => {
+    const mute = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+    await using healthy = watchSource(server.url, { settings: { fps: 10 } });
+    // One: each holds a thread of a small pool, which a start of the program makes larger.
+    const hanging = watchSource(`rtsp://127.0.0.1:${mute.port}/x`);
+    await healthy.reaches("online", 3000);
+    await within(4000, "20 frames", () => healthy.frames.length >= 20);
+    expect(Math.abs(rateOf(healthy) / 10 - 1)).toBeLessThan(0.1);
+    const fromMs = systemClock.monotonicMs();
+    await hanging.close();
+    expect(systemClock.monotonicMs() - fromMs).toBeLessThan(2000);
+    mute.stop(true);
+  });
+
+  test("is probed", async () => {
+    const ports = { open: openMedia, check, clock: systemClock };
+    expect(await probe(server.url, ports)).toMatchObject({ ok: true, codec: "h264", width: 640, height: 360, fps: 10 });
+    server.refuse(404);
+    expect(await probe(server.url, ports)).toMatchObject({ ok: false, error: "server returned 404 not found" });
+    server.refuse(null);
+  });
+});
+
+test("a probe of a host that accepts and says nothing ends in time", async () => {
+  const mute = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+  const ports = { open: openMedia, check, clock: systemClock, timeoutMs: 1000 };
+  const result = await probe(`rtsp://127.0.0.1:${mute.port}/x`, ports);
+  expect(result).toMatchObject({ ok: false, error: "no picture within 1 s" });
+  expect(result.latencyMs).toBeLessThan(1500);
+  mute.stop(true);
+});
