@@ -1,4 +1,4 @@
-/** The configured cameras as the system watches them: with their logins put into their addresses. */
+/** The configured cameras, and their logins, which are kept apart from all that is stored or shown. */
 import type { CameraSettings } from "../protocols/camera.ts";
 import type { LoadedConfig } from "./load.ts";
 
@@ -12,13 +12,22 @@ const addressWith = (url: string, login: string): string => {
   return address.href;
 };
 
-/** Contains secrets: never printed, logged or sent as it is. */
-export const cameraSettings = ({ config, resolveSecret }: LoadedConfig): CameraSettings[] =>
-  config.cameras.list.map(({ login, preview: _preview, roi, ...camera }) => {
-    const secret = login ? resolveSecret(login) : null;
-    return {
-      ...camera,
-      ...(roi ? { roi: roi.map((polygon) => polygon.map((point): [number, number] => [...point])) } : {}),
-      url: secret === null ? camera.url : addressWith(camera.url, secret),
-    };
-  });
+/** The configured cameras, with their addresses as written: no login is in them. */
+export const cameraSeeds = ({ config }: LoadedConfig): CameraSettings[] =>
+  config.cameras.list.map(({ login: _login, preview: _preview, roi, ...camera }) => ({
+    ...camera,
+    ...(roi ? { roi: roi.map((polygon) => polygon.map((point): [number, number] => [...point])) } : {}),
+  }));
+
+/**
+ * Puts a configured camera's login into its address, as long as the address is the configured one. What comes out contains a
+ * secret: it is for opening the camera, never printed, logged, stored or sent.
+ */
+export const cameraLogins = ({ config, resolveSecret }: LoadedConfig): ((settings: CameraSettings) => CameraSettings) => {
+  const configured = new Map(config.cameras.list.map((camera) => [camera.id, camera]));
+  return (settings) => {
+    const camera = configured.get(settings.id);
+    const secret = camera?.login && camera.url === settings.url ? resolveSecret(camera.login) : null;
+    return secret === null ? settings : { ...settings, url: addressWith(settings.url, secret) };
+  };
+};

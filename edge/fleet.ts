@@ -19,7 +19,7 @@ export const createFleet = (
   let released = false;
   return {
     start(settings, ownerEpoch) {
-      const args = { ...equipment, settings, ownerEpoch };
+      const args = { ...equipment, settings: withLogin(settings), ownerEpoch };
       if (released || !needsModel(settings)) eyes.start(String(settings.id), args);
       else waiting.set(settings.id, args);
     },

@@ -1,7 +1,7 @@
 /** One process: what it opens, in order, and how it ends. */
 
 import { addresses, pipeline } from "../actors/pipeline.ts";
-import { cameraSettings } from "../config/cameras.ts";
+import { cameraLogins, cameraSeeds } from "../config/cameras.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import type { CameraStatus } from "../protocols/camera.ts";
 import { createCodec } from "../protocols/codec.ts";
@@ -80,16 +80,17 @@ export const startProcess = async (loaded: LoadedConfig, { clock, random, log, f
   });
   const store = await openSqliteStore({ directory: config.data.dir, clock, log });
   await bus.ensure(everyTopic);
-  log.info("bus.ready", { driver: bus.driver, topics: allTopics.map(({ name }) => name) });
-
   const vision = createVision(config, clock, log, metrics, (reason) => fatal(70, reason));
-  const hub = createLiveHub({ bus, clock, log, metrics, version, maxClients: config.server.maxClients });
+  const previews = new Map(config.cameras.list.map(({ id, preview }) => [id, preview]));
+  const preview = (id: number) => previews.get(id) ?? config.cameras.preview;
+  const hub = createLiveHub({ bus, clock, log, metrics, version, maxClients: config.server.maxClients, preview });
   const fleet = createFleet(
     {
       start: (key, args) => system.startChild(addresses.eyes, key, args),
       stop: (key) => system.stopChild(addresses.eyes, key),
     },
     { open: vision.open, detector: addresses.detector, live: liveStatus, metrics, clock },
+    cameraLogins(loaded),
   );
   const cameras = createCameraRegistry({
     bus,
@@ -98,7 +99,7 @@ export const startProcess = async (loaded: LoadedConfig, { clock, random, log, f
     random,
     log,
     checkAddress: vision.addresses.admit,
-    seeds: cameraSettings(loaded),
+    seeds: cameraSeeds(loaded),
     limit: config.cameras.maxCameras,
     removed: hub.stopped,
   });

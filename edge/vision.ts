@@ -17,14 +17,12 @@ import { type DetectorPool, defaultWorkers, startDetectorPool } from "../actors/
 import { isLoopback } from "../config/rules.ts";
 import type { Config } from "../config/schema.ts";
 import type { Clock } from "../runtime/clock.ts";
-import { reasonOf } from "../runtime/errors.ts";
+import { reasonOf, StartRefused } from "../runtime/errors.ts";
 import { createFramePool, type FramePool, framePoolLayout } from "../runtime/frame-pool.ts";
 import type { Log } from "../runtime/log.ts";
 import type { Metrics } from "../runtime/metrics.ts";
 import type { Check } from "./ports.ts";
 
-/** Models of fixed input size (the one that comes through the package registry) are no larger. */
-const inputSizeMin = 512;
 const camerasExpectedMin = 64;
 
 export const defaultClip = "file:.cache/media/vtest.avi";
@@ -53,13 +51,8 @@ export const createVision = (
   const { cameras, detector, server } = config;
   const workers = detector.workers === "auto" ? defaultWorkers() : detector.workers;
   const slots = 2 * Math.max(camerasExpectedMin, 2 * cameras.list.length) + 2 * workers;
-  let { inputSize } = detector;
-  const frames = createFramePool({
-    ...framePoolLayout(slots, Math.max(inputSizeMin, inputSize)),
-    get inputSize() {
-      return inputSize;
-    },
-  });
+  const { inputSize } = detector;
+  const frames = createFramePool(framePoolLayout(slots, inputSize));
   let pool: DetectorPool | null = null;
   let modelType = "none";
   let trouble = "looking for a model";
@@ -99,7 +92,12 @@ export const createVision = (
       return;
     }
     const { model } = outcome;
-    inputSize = model.plan.inputSize;
+    if (model.plan.inputSize !== inputSize) {
+      throw new StartRefused(
+        78,
+        `${model.path} takes pictures of ${model.plan.inputSize} only; set detector.inputSize: ${model.plan.inputSize}`,
+      );
+    }
     modelType = model.name;
     pool = await startDetectorPool({ frames, model, clock, log, metrics, onExhausted, workers, executionProviders });
     log.info("detector.ready", { model: model.name, inputSize, ...pool.status() });

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { cameraSettings } from "../../../config/cameras.ts";
+import { cameraLogins, cameraSeeds } from "../../../config/cameras.ts";
 import { type ConfigOptions, loadConfig } from "../../../config/load.ts";
 import { checkReport, printConfig } from "../../../config/print.ts";
 import { StartRefused } from "../../../runtime/errors.ts";
@@ -328,12 +328,13 @@ describe("secrets", () => {
   test("a camera's login goes into its address and nowhere else", () => {
     const camera = `cameras: [{ id: 1, name: a, url: "rtsp://10.0.0.9/x", login: { env: LOGIN } }]`;
     const loaded = load(camera, { environment: { LOGIN: "ops:p@ss:w" } });
-    expect(cameraSettings(loaded)).toEqual([
-      { id: 1, name: "a", url: "rtsp://ops:p%40ss%3Aw@10.0.0.9/x", fps: 2, loop: false, enabled: true },
-    ]);
+    const seed = { id: 1, name: "a", url: "rtsp://10.0.0.9/x", fps: 2, loop: false, enabled: true };
+    expect(cameraSeeds(loaded)).toEqual([seed]);
+    expect(cameraLogins(loaded)(seed).url).toBe("rtsp://ops:p%40ss%3Aw@10.0.0.9/x");
+    expect(cameraLogins(loaded)({ ...seed, url: "rtsp://10.0.0.66/x" }).url).toBe("rtsp://10.0.0.66/x");
     expect(printConfig(loaded)).not.toContain("p%40ss");
     const whole = load(camera, { environment: { LOGIN: "rtsp://10.0.0.9/x?key=1" } });
-    expect(cameraSettings(whole)[0]?.url).toBe("rtsp://10.0.0.9/x?key=1");
+    expect(cameraLogins(whole)(seed).url).toBe("rtsp://10.0.0.9/x?key=1");
   });
 
   test("a key without its variable is a warning, since rules still assess", () => {

@@ -1,13 +1,15 @@
 /** `bun run sim [--seeds N] [--seed S]`: many simulated runs, with progress; ends with 1 and the seeds that failed. */
 import { parseArgs } from "node:util";
-import { simulate } from "../test/support/sim-pipeline.ts";
+import { simulate } from "../support/sim-pipeline.ts";
 
 const usage = `bun run sim [--seeds N] [--seed S]
   --seeds N   seeds 1 to N (default 1000)
   --seed S    one seed, with what it found
 `;
 
-const { values } = parseArgs({ options: { seeds: { type: "string" }, seed: { type: "string" }, help: { type: "boolean", short: "h" } } });
+const { values } = parseArgs({
+  options: { seeds: { type: "string" }, seed: { type: "string" }, help: { type: "boolean", short: "h" } },
+});
 const say = (text: string) => void process.stdout.write(text);
 
 if (values.help) {
@@ -29,7 +31,8 @@ if (values.help) {
       failed.push(seed);
       say(`seed ${seed}: ${outcome.violations.slice(0, 5).join("; ")}\n`);
     }
-    if (seed % 100 === 0) say(`${seed} of ${count} seeds, ${groups} groups, ${crashes} process crashes, ${failed.length} failed\n`);
+    if (seed % 100 === 0)
+      say(`${seed} of ${count} seeds, ${groups} groups, ${crashes} process crashes, ${failed.length} failed\n`);
   }
   say(failed.length === 0 ? `${count} seeds passed\n` : `${failed.length} of ${count} seeds failed: ${failed.join(" ")}\n`);
   process.exitCode = failed.length === 0 ? 0 : 1;
