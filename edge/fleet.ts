@@ -14,6 +14,7 @@ const needsModel = ({ url }: CameraSettings): boolean => !url.startsWith("sim:")
 export const createFleet = (
   eyes: Eyes,
   equipment: Omit<CameraArgs, "settings" | "ownerEpoch">,
+  withLogin: (settings: CameraSettings) => CameraSettings,
 ): Fleet & { readonly release: () => void } => {
   const waiting = new Map<number, CameraArgs>();
   let released = false;
