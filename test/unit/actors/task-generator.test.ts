@@ -1,0 +1,73 @@
+import { expect, test } from "bun:test";
+import { decode } from "@msgpack/msgpack";
+import { taskGenerator } from "../../../actors/task-generator.ts";
+import type { DetectionResult } from "../../../protocols/detection.ts";
+import type { AssessmentTask } from "../../../protocols/task.ts";
+import { createMetrics } from "../../../runtime/metrics.ts";
+import { aDetectionResult, aGroup } from "../../support/build.ts";
+import { fakeContext } from "../../support/context.ts";
+
+const start = () => {
+  const ctx = fakeContext<DetectionResult>();
+  const state = taskGenerator.start(
+    { minMembers: 2, cooldownMs: 3_000, deadlineMs: 10_000, metrics: createMetrics() },
+    ctx,
+    new Map(),
+  );
+  return { ctx, hear: (result: DetectionResult) => taskGenerator.on["detection.result"](state, result, ctx) };
+};
+const saved = (bytes: Uint8Array | undefined) => decode(bytes ?? new Uint8Array());
+
+test("each group worth a verdict becomes a task with its own members, its picture and its deadline", () => {
+  const { ctx, hear } = start();
+  hear(
+    aDetectionResult({
+      messageId: "m9",
+      cameraId: 0,
+      trafficGroups: [aGroup({ groupIndex: 1, groupKey: "a", memberIndices: [1] }), aGroup({ groupIndex: 2, groupKey: "b" })],
+    }),
+  );
+  const tasks = ctx.asked.emits as AssessmentTask[];
+  expect(tasks.map(({ taskId }) => taskId)).toEqual(["m9_group1", "m9_group2"]);
+  expect(tasks[0]).toMatchObject({
+    cameraId: 0,
+    taskIdsOfRequest: ["m9_group1", "m9_group2"],
+    deadlineAt: 1_700_000_010_000,
+    detectedObjects: [{ trackId: 2 }],
+  });
+  expect(tasks[0]?.image).toEqual(new Uint8Array([255, 216, 255]));
+});
+
+test("why a group has no task is stored with the request, before anything is settled", () => {
+  const { ctx, hear } = start();
+  hear(
+    aDetectionResult({ messageId: "m1", trafficGroups: [aGroup({ groupIndex: 1, objectCount: 1 }), aGroup({ groupIndex: 2 })] }),
+  );
+  const fact = ctx.asked.saves.find(({ key }) => key === "admission:m1");
+  expect(saved(fact?.bytes)).toEqual({
+    messageId: "m1",
+    groups: [
+      { groupIndex: 1, outcome: "none", reason: "too_few_members" },
+      { groupIndex: 2, outcome: "task", taskId: "m1_group2" },
+    ],
+  });
+});
+
+test("a frame without groups leaves no trace", () => {
+  const { ctx, hear } = start();
+  hear(aDetectionResult({ trafficGroups: [] }));
+  expect([ctx.asked.emits, ctx.asked.saves]).toEqual([[], []]);
+});
+
+test("the cooldown is the camera's and the group's own", () => {
+  const { ctx, hear } = start();
+  for (const [messageId, cameraId, groupKey] of [
+    ["m1", 1, "a"],
+    ["m2", 1, "a"],
+    ["m3", 1, "b"],
+    ["m4", 2, "a"],
+  ] as const) {
+    hear(aDetectionResult({ messageId, cameraId, trafficGroups: [aGroup({ groupKey })] }));
+  }
+  expect((ctx.asked.emits as AssessmentTask[]).map(({ requestId }) => requestId)).toEqual(["m1", "m3", "m4"]);
+});
