@@ -36,6 +36,7 @@ export const addVehicle = (world: World, newcomer: Newcomer): Vehicle => {
     accel: 0,
     committed: false,
     stallAtM: Number.POSITIVE_INFINITY,
+    waitsSinceMs: -1,
     heedless: newcomer.heedless ?? false,
   };
   world.vehicles.push(vehicle);

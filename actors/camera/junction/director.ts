@@ -28,7 +28,7 @@ const starts: Readonly<Record<HazardType, StartAct>> = {
 
 const firstMs = 5_000;
 const periodMs = 20_000;
-const restMs = 3_000;
+const restMs = 8_000;
 const retryMs = 250;
 const patienceMs = 12_000;
 const kept = 512;

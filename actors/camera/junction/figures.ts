@@ -125,8 +125,8 @@ const drawWheels = (easel: Easel, place: Placement, pxPerM: number): void => {
 
 const blinks = (timeMs: number): boolean => Math.floor(timeMs / 350) % 2 === 0;
 
-/** Lamps on the block that `corners` holds: the lowest one. */
-const drawLamps = (easel: Easel, place: Placement): void => {
+/** Lamps at the ends of the block that `corners` holds: 1 is the front, 3 the rear. */
+const drawLamps = (easel: Easel, place: Placement, ends: readonly number[]): void => {
   const { canvas, timeMs } = easel;
   const on = blinks(timeMs);
   const amber = rgb(0xffa41c);
@@ -134,7 +134,7 @@ const drawLamps = (easel: Easel, place: Placement): void => {
     [1, rgb(0xfdf6d8)],
     [3, place.braking ? rgb(0xff2e1f) : rgb(0x8c2420)],
   ] as const) {
-    if (!sideIsSeen(side)) continue;
+    if (!ends.includes(side) || !sideIsSeen(side)) continue;
     for (const [u0, u1, hand] of [
       [0.04, 0.24, "first"],
       [0.76, 0.96, "second"],
@@ -178,18 +178,27 @@ export const drawShadow = (easel: Easel, place: Placement): void => {
   fill(easel.canvas, outline, hull(cloud, 8, outline), shadowColour, look.shadowAlpha);
 };
 
+/** Blocks one behind another are drawn from the far end to the near one; those of a lorry are chassis, load, cab, cab top. */
+const drawingOrder = (view: View, place: Placement): readonly number[] => {
+  if (place.kind !== "lorry") return [0, 1, 2];
+  const frontIsFar = Math.cos(place.heading) * view.ahead[0] + Math.sin(place.heading) * view.ahead[1] > 0;
+  return frontIsFar ? [0, 2, 3, 1] : [0, 1, 2, 3];
+};
+
 const drawVehicle = (easel: Easel, place: Placement, pxPerM: number): void => {
   const paint = rgb(place.colour);
   const blocks = blocksOf(place);
-  for (const [index, block] of blocks.entries()) {
+  for (const index of drawingOrder(easel.view, place)) {
+    const block = blocks[index];
+    if (!block) continue;
     if (projectBlock(easel.view, place, block, corners) < nearM) return;
     drawBlock(easel, place, block, paint, pxPerM);
     if (place.kind === "bus" && index === 1) drawBusDetails(easel, place, paint);
     if (index === 0) {
       drawWheels(easel, place, pxPerM);
-      if (place.kind !== "lorry") drawLamps(easel, place);
+      drawLamps(easel, place, place.kind === "lorry" ? [3] : [1, 3]);
     }
-    if (place.kind === "lorry" && index === 2) drawLamps(easel, place);
+    if (place.kind === "lorry" && index === 2) drawLamps(easel, place, [1]);
   }
 };
 

@@ -166,23 +166,26 @@ const drawMarkings = (canvas: Canvas, view: View, look: Look): void => {
 const drawBlocks = (canvas: Canvas, view: View, look: Look, built: number): void => {
   for (let corner = 0; corner < 4; corner++) {
     fillGround(canvas, view, blockOf(corner, pavementM), corner === built ? look.plaza : look.grass);
+  }
+};
+
+/** Paths through the greens, from the corners inwards; they widen where they meet the pavement. */
+const drawPaths = (canvas: Canvas, view: View, look: Look, built: number): void => {
+  for (let corner = 0; corner < 4; corner++) {
     if (corner === built) continue;
-    // A path through the green, from the corner inwards.
-    const path = onArm(corner, 70, 70);
-    const mouth = onArm(corner, pavementM, pavementM);
-    const nx = (path.y - mouth.y) / 81;
-    const ny = -(path.x - mouth.x) / 81;
-    fillGround(
-      canvas,
-      view,
-      [
-        [mouth.x + nx * 1.6, mouth.y + ny * 1.6],
-        [path.x + nx * 1.6, path.y + ny * 1.6],
-        [path.x - nx * 1.6, path.y - ny * 1.6],
-        [mouth.x - nx * 1.6, mouth.y - ny * 1.6],
-      ],
-      mix(look.pavement, look.grass, 0.15),
-    );
+    const along = (out: number, left: number) => {
+      const { x, y } = onArm(corner, out, left);
+      return [x, y] as const;
+    };
+    const from = pavementM - 0.2;
+    const path = [
+      along(from, from + 4.4),
+      along(from + 4, from + 6.6),
+      along(90, 92.4),
+      along(92.4, 90),
+      along(from + 6.6, from + 4),
+    ];
+    fillGround(canvas, view, [along(from, from), ...path, along(from + 4.4, from)], mix(look.pavement, look.grass, 0.06));
   }
 };
 
@@ -219,6 +222,7 @@ export const drawGround = (canvas: Canvas, view: View, look: Look, built: number
   fillGround(canvas, view, blockOf(0, -farM), look.pavement);
   drawBlocks(canvas, view, look, built);
   drawPaving(canvas, view, look);
+  drawPaths(canvas, view, look, built);
   drawCarriageways(canvas, view, look);
   drawWaitingPlaces(canvas, view);
   drawCrossings(canvas, view, look);

@@ -16,12 +16,22 @@ const freeSpeed = (vehicle: Vehicle): number => Math.min(vehicle.driver.freeSpee
 const arrivalS = (vehicle: Vehicle, atM: number, accel: number): number =>
   travelS(atM - vehicle.frontM, vehicle.speed, accel, Math.max(freeSpeed(vehicle), 0.5));
 
+/** Drivers let somebody in who has waited so long at a green light. */
+const courtesyMs = 3_500;
+
+const hasWaitedLong = (world: World, vehicle: Vehicle): boolean =>
+  vehicle.waitsSinceMs >= 0 && world.nowMs - vehicle.waitsSinceMs > courtesyMs;
+
+const canStop = (vehicle: Vehicle): boolean =>
+  approachM - vehicle.frontM > (vehicle.speed * vehicle.speed) / (2 * vehicle.driver.decel) + 3;
+
 /** Whether `other` would be in the shared stretch while `vehicle` passes it. */
 const clashes = (world: World, vehicle: Vehicle, other: Vehicle, conflict: Conflict): boolean => {
   if (other.frontM - other.lengthM > conflict.otherToM) return false;
   const approaching = !other.committed;
   // Who is not yet committed counts only when it goes first and may go.
   if (approaching && !(conflict.yields && lightOf(world.signals, other.route.arm) === "green")) return false;
+  if (approaching && hasWaitedLong(world, vehicle) && canStop(other)) return false;
   const inS = arrivalS(vehicle, conflict.fromM, hurriedAccel);
   const outS = arrivalS(vehicle, conflict.toM + vehicle.lengthM, vehicle.driver.accel);
   const otherInS = arrivalS(other, conflict.otherFromM, hurriedAccel);
@@ -60,7 +70,7 @@ export const peopleInWay = (world: World, vehicle: Vehicle, crossing: RouteCross
   if (!walkers || walkers.length === 0 || vehicle.heedless) return false;
   const fromS = arrivalS(vehicle, crossing.fromM, hurriedAccel);
   const toS = arrivalS(vehicle, crossing.toM + vehicle.lengthM, vehicle.driver.accel);
-  const halfM = vehicle.widthM / 2 + 1.4;
+  const halfM = vehicle.widthM / 2 + 2;
   return walkers.some((walker) => walksInto(walker, crossing, halfM, fromS, toS));
 };
 
@@ -81,6 +91,20 @@ const conflictFree = (world: World, vehicle: Vehicle): boolean => {
     }
   }
   return true;
+};
+
+/** Where a vehicle inside the junction must stop because another is held up across its way; infinity for nowhere. */
+export const blockedAtM = (world: World, vehicle: Vehicle): number => {
+  let nearestM = Number.POSITIVE_INFINITY;
+  for (const conflict of vehicle.route.conflicts) {
+    if (conflict.fromM < vehicle.frontM || conflict.fromM > nearestM) continue;
+    const other = routes[conflict.route];
+    for (const candidate of world.entries[other?.entry ?? -1] ?? []) {
+      const isAcross = candidate.frontM > conflict.otherFromM && candidate.frontM - candidate.lengthM < conflict.otherToM;
+      if (candidate.route === other && candidate.committed && isAcross && candidate.speed < 2.5) nearestM = conflict.fromM;
+    }
+  }
+  return nearestM;
 };
 
 /** Green; or the yellow, in which opposing traffic stops, for one who waits at the line to turn left. */
@@ -108,7 +132,7 @@ const comesOver = (vehicle: Vehicle, route: Route, arm: number): boolean => {
   if (!vehicle.committed && route.movement !== "wrong-way") return false;
   for (const crossing of route.crossings) {
     if (crossing.arm !== arm || vehicle.frontM - vehicle.lengthM > crossing.toM) continue;
-    if (crossing.fromM - vehicle.frontM < 32) return true;
+    if (crossing.fromM - vehicle.frontM < Math.max(6, 3.5 * vehicle.speed)) return true;
   }
   return false;
 };

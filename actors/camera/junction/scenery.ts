@@ -216,6 +216,41 @@ const plantTrees = (view: View, look: Look, built: number): Tree[] => {
   return trees;
 };
 
+/** Low hedges along the greens, in clumps; too low to hide anything. */
+const plantBushes = (look: Look, built: number): Tree[] => {
+  const { random } = look;
+  const bushes: Tree[] = [];
+  for (let corner = 0; corner < 4; corner++) {
+    if (corner === built) continue;
+    for (let clump = 0; clump < 9; clump++) {
+      const along = 19 + 60 * random.next();
+      const deep = 14.6 + 10 * random.next() * random.next();
+      const first = random.next() < 0.5;
+      const leaf = look.leaves[Math.floor(random.next() * look.leaves.length)] ?? look.grass;
+      for (let plant = 0; plant < 5; plant++) {
+        const at = along + 0.9 * plant;
+        const aside = deep + 0.5 * random.next();
+        // The path to the corner stays free.
+        if (Math.abs(at - aside) < 4) continue;
+        const { x, y } = onArm(corner, first ? at : aside, first ? aside : at);
+        bushes.push({ x, y, heightM: 0.7 + 0.35 * random.next(), leaf: shade(leaf, 0.9 + 0.2 * random.next()) });
+      }
+    }
+  }
+  return bushes;
+};
+
+const drawBush = (canvas: Canvas, view: View, look: Look, bush: Tree): void => {
+  const depth = project(view, bush.x, bush.y, bush.heightM * 0.5, points, 0);
+  if (depth < nearM) return;
+  const [x = 0, y = 0] = points;
+  const radius = (0.62 * view.focalPx) / depth;
+  const fade = (colour: Rgb) => mix(colour, look.haze, hazeAt(depth));
+  fillEllipse(canvas, x, y + radius * 0.2, radius * 1.05, radius * 0.72, fade(shade(bush.leaf, 0.72)));
+  fillEllipse(canvas, x, y, radius, radius * 0.7, fade(shade(bush.leaf, 0.9)));
+  fillEllipse(canvas, x, y - radius * 0.18, radius * 0.7, radius * 0.42, fade(shade(bush.leaf, 1.06)));
+};
+
 const buildHouses = (look: Look, built: number): House[] => {
   const { random } = look;
   const houses: House[] = [];
@@ -256,11 +291,12 @@ const buildHouses = (look: Look, built: number): House[] => {
 
 const depthOf = (view: View, x: number, y: number): number => (x - view.x) * view.ahead[0] + (y - view.y) * view.ahead[1];
 
-export type Scenery = { readonly houses: readonly House[]; readonly trees: readonly Tree[] };
+export type Scenery = { readonly houses: readonly House[]; readonly trees: readonly Tree[]; readonly bushes: readonly Tree[] };
 
 export const planScenery = (view: View, look: Look, built: number): Scenery => ({
   houses: buildHouses(look, built),
   trees: plantTrees(view, look, built),
+  bushes: plantBushes(look, built),
 });
 
 export const drawSceneryShadows = (canvas: Canvas, view: View, look: Look, scenery: Scenery): void => {
@@ -274,6 +310,7 @@ export const drawScenery = (canvas: Canvas, view: View, look: Look, scenery: Sce
       const { x, y } = onArm(house.corner, (house.out[0] + house.out[1]) / 2, (house.left[0] + house.left[1]) / 2);
       return { depth: depthOf(view, x, y), draw: () => drawHouse(canvas, view, look, house) };
     }),
+    ...scenery.bushes.map((bush) => ({ depth: depthOf(view, bush.x, bush.y), draw: () => drawBush(canvas, view, look, bush) })),
     ...scenery.trees.map((tree) => ({ depth: depthOf(view, tree.x, tree.y), draw: () => drawTree(canvas, view, look, tree) })),
   ];
   for (const thing of things.sort((one, other) => other.depth - one.depth)) thing.draw();

@@ -14,12 +14,12 @@ export type Signals = {
 
 const yellowMs = 3_000;
 const clearingMs = 2_000;
-const greenMaxMs = 32_000;
+const greenMaxMs = 42_000;
 /** What the slowest pedestrian needs from kerb to kerb, less the yellow and the clearing time. */
 const walkBeforeEndMs = 10_000;
 
 export const createSignals = (random: Random): Signals => {
-  const greenMs: [number, number] = [15_000 + 5_000 * random.next(), 13_000 + 5_000 * random.next()];
+  const greenMs: [number, number] = [16_000 + 5_000 * random.next(), 15_000 + 4_000 * random.next()];
   // The first green is somewhere in its first half, so that cameras do not all show the same moment.
   return {
     axis: random.next() < 0.5 ? 0 : 1,

@@ -1,11 +1,12 @@
 /** Vehicles: they follow the one ahead, keep the lights and give way; one step moves them all at once. */
 import { acceleration, approachSpeed, interaction } from "./driver.ts";
 import { approachM } from "./layout.ts";
-import { insideJunction, mayEnter, peopleInWay } from "./right-of-way.ts";
+import { blockedAtM, insideJunction, mayEnter, peopleInWay } from "./right-of-way.ts";
+import { lightOf } from "./signals.ts";
 import type { Vehicle, World } from "./world.ts";
 
 /** A creeping approach begins so far before the stop line. */
-export const slowStretchM = 36;
+export const slowStretchM = 26;
 
 const tailM = (vehicle: Vehicle): number => vehicle.frontM - vehicle.lengthM;
 
@@ -68,14 +69,23 @@ const crossingAhead = (world: World, vehicle: Vehicle): number => {
   return strongest;
 };
 
+/** From here on there is no way back: the vehicle drives into the junction and out of it. */
+export const commit = (world: World, vehicle: Vehicle): void => {
+  if (vehicle.committed) return;
+  vehicle.committed = true;
+  world.exits[vehicle.route.exit]?.push(vehicle);
+};
+
 /** The stop line, for the first of a lane that has not passed it; decides, too, that there is no way back. */
 const stopLine = (world: World, vehicle: Vehicle): number => {
   const restM = approachM - vehicle.frontM;
   if (restM > 45) return 0;
+  const waits = vehicle.speed < 0.5 && restM < 3 && lightOf(world.signals, vehicle.route.arm) === "green";
+  if (!waits) vehicle.waitsSinceMs = -1;
+  else if (vehicle.waitsSinceMs < 0) vehicle.waitsSinceMs = world.nowMs;
   if (!mayEnter(world, vehicle)) return standing(vehicle, approachM);
   if (restM < (vehicle.speed * vehicle.speed) / 5 + 2) {
-    vehicle.committed = true;
-    world.exits[vehicle.route.exit]?.push(vehicle);
+    commit(world, vehicle);
   }
   return 0;
 };
@@ -92,6 +102,7 @@ const decide = (world: World): void => {
         first = false;
         strongest = Math.max(strongest, stopLine(world, vehicle));
       }
+      if (vehicle.committed) strongest = Math.max(strongest, standing(vehicle, blockedAtM(world, vehicle)));
       if (vehicle.stallAtM < Number.POSITIVE_INFINITY) strongest = Math.max(strongest, standing(vehicle, vehicle.stallAtM));
       strongest = Math.max(strongest, crossingAhead(world, vehicle));
       vehicle.accel = acceleration(vehicle.driver, vehicle.speed, limitAt(world, vehicle), strongest);

@@ -19,6 +19,8 @@ export type Vehicle = Build & {
   committed: boolean;
   /** Where it breaks down, as a distance along the route; infinity for everyone but the stalled. */
   stallAtM: number;
+  /** Since when it has stood at the line though its light is green; -1 when it does not. */
+  waitsSinceMs: number;
   /** Does not see people on the crossings. */
   heedless: boolean;
 };

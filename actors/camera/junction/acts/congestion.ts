@@ -20,7 +20,7 @@ const slowOnes = (world: World, arm: number): Vehicle[] =>
   [0, 1].flatMap((lane) =>
     (world.entries[laneIndex(arm, lane)] ?? []).filter(
       (vehicle) =>
-        vehicle.speed < congestionSpeedMax && vehicle.frontM > approachM - slowStretchM - 10 && vehicle.frontM < approachM + 6,
+        vehicle.speed < congestionSpeedMax && vehicle.frontM > approachM - slowStretchM - 14 && vehicle.frontM < approachM + 6,
     ),
   );
 
@@ -40,7 +40,7 @@ export const startCongestion: StartAct = (stage) => {
   const { world, view, random } = stage;
   const arm = shuffledArms(stage).find((each) => {
     const route = routeOf(each, 0, "through");
-    return seenM(view, route, approachM - slowStretchM, approachM) >= slowStretchM - 6;
+    return seenM(view, route, approachM - slowStretchM - 14, approachM) >= slowStretchM + 8;
   });
   if (arm === undefined) return null;
   const begunMs = world.nowMs;

@@ -4,20 +4,24 @@ import { buildPerson, buildVehicle } from "../kinds.ts";
 import { crossingFromM, crossingToM, onArm, type Route, type RouteCrossing, routeOf } from "../layout.ts";
 import { legsThrough, pavementEndM, type Side } from "../people.ts";
 import { type Placement, placeVehicle, placeWalker } from "../placement.ts";
+import { mayEnter } from "../right-of-way.ts";
 import { canHold, hold, lightOf } from "../signals.ts";
+import { commit } from "../traffic.ts";
 import { isSeen } from "../view.ts";
 import type { Vehicle, Walker, World } from "../world.ts";
-import { type ActTruth, laneRuns, type StartAct, shuffledArms } from "./act.ts";
+import { type ActTruth, type StartAct, shuffledArms } from "./act.ts";
 
 export const collisionTimeMaxS = 1.5;
 /** Predicted distance of the centres at their closest. */
-export const missDistanceMaxM = 3;
+export const missDistanceMaxM = 3.5;
 /** Measured distance from body to body. */
 export const separationMaxM = 1.5;
 
 const carSpeed = 9.2;
 const kerbAtM = 8.8;
 const giveUpMs = 16_000;
+/** From stepping out until the car is past. */
+const passingMs = 7_000;
 
 /** Seconds to, and centre distance at, the closest approach if both went on as they do. */
 export const closestApproach = (one: Placement, other: Placement): { readonly inS: number; readonly distanceM: number } => {
@@ -46,9 +50,9 @@ export const separationM = (vehicle: Placement, other: Placement): number => {
   return nearest;
 };
 
-const addCrosser = (world: World, crossing: RouteCrossing, side: Side, stripM: number, rides: boolean): Walker => {
-  const { arm } = crossing;
-  const far = -side * 10.6;
+const addCrosser = (world: World, arm: number, side: Side, stripM: number, rides: boolean): Walker => {
+  // Outside the strip where people walk, and along the edge of the pavement: nobody else is run into.
+  const far = -side * 12.2;
   const walker: Walker = {
     ...(rides ? buildVehicle(world.random, "bicycle") : buildPerson(world.random)),
     id: world.nextId++,
@@ -71,15 +75,15 @@ const addCrosser = (world: World, crossing: RouteCrossing, side: Side, stripM: n
 const stoppingM = (speed: number): number => speed * 0.4 + (speed * speed) / 6;
 
 /** Everyone else on this crossing can still stop, or is through before the crosser gets to their lane. */
-const othersAreSafe = (world: World, car: Vehicle, arm: number, side: Side, walkSpeed: number): boolean =>
+const othersAreSafe = (world: World, car: Vehicle, arm: number, side: Side, walker: Walker): boolean =>
   world.vehicles.every((vehicle) => {
     if (vehicle === car) return true;
     return vehicle.route.crossings.every((crossing) => {
       const restM = crossing.fromM - vehicle.frontM;
       const clearM = crossing.toM + vehicle.lengthM - vehicle.frontM;
       if (crossing.arm !== arm || clearM < 0 || restM > stoppingM(vehicle.speed)) return true;
-      const walkM = kerbAtM - side * crossing.lateralM - vehicle.widthM / 2 - 0.8;
-      return clearM / Math.max(vehicle.speed, 0.1) < walkM / walkSpeed;
+      const walkM = kerbAtM - side * crossing.lateralM - vehicle.widthM / 2 - walker.lengthM / 2 - 0.8;
+      return clearM / Math.max(vehicle.speed, 0.1) < walkM / walker.walkSpeed;
     });
   });
 
@@ -95,43 +99,67 @@ const watch = (meeting: Encounter, car: Placement, walker: Placement, nowMs: num
   meeting.nearestAtMs = nowMs;
 };
 
-/** Where and when one who crosses at this place would meet a car: seconds from the kerb to just clear of its side. */
+/** Seconds from the kerb until somebody who steps out is just clear of the side of a car on that lane. */
 const passingS = (car: Vehicle, crossing: RouteCrossing, walker: Walker, clearanceM: number): number =>
   (kerbAtM - Math.abs(crossing.lateralM) + car.widthM / 2 + walker.lengthM / 2 + clearanceM) / walker.walkSpeed;
 
+const runs = (world: World, route: Route): boolean =>
+  (world.entries[route.entry] ?? []).every(
+    (vehicle) => vehicle.committed || (vehicle.speed > 6 && vehicle.route.movement === "through"),
+  );
+
+/** Sees to a steady flow in a lane that flows already. */
 const addCar = (world: World, route: Route): void => {
-  if (!laneRuns(world, route) || lastTailM(world, route.entry) < 30) return;
-  addVehicle(world, { route, kind: "car", driver: { freeSpeed: carSpeed }, speed: carSpeed, lateralM: 0 });
+  if (!runs(world, route) || lastTailM(world, route.entry) < 30) return;
+  addVehicle(world, { route, kind: "car", driver: { freeSpeed: carSpeed }, speed: carSpeed });
 };
+
+const mayBeMet = (vehicle: Vehicle, arm: number): boolean =>
+  vehicle.route.arm === arm &&
+  vehicle.route.movement === "through" &&
+  vehicle.route.lane !== 2 &&
+  vehicle.lengthM < 6 &&
+  vehicle.speed > 7.5 &&
+  Math.abs(vehicle.accel) < 0.3;
 
 export const startNearMiss: StartAct = (stage) => {
   const { world, view, random } = stage;
   const begunMs = world.nowMs;
-  const route = shuffledArms(stage)
-    .map((arm) => routeOf(arm, 1, "through"))
-    .find((each) => canHold(world.signals, each.arm, begunMs + giveUpMs));
-  if (!route) return null;
-  const crossing = route.crossings[random.next() < 0.5 ? 0 : 1];
-  const stripM = 13.2 + 1.2 * random.next();
-  const side: Side = crossing.lateralM > 0 ? 1 : -1;
-  const place = onArm(crossing.arm, stripM, crossing.lateralM);
-  if (!isSeen(view, place.x, place.y, 1.6)) return null;
-  stage.lastArm = route.arm;
-  const walker = addCrosser(world, crossing, side, stripM, random.next() < 0.3);
-  const clearanceM = 0.5 + 0.4 * random.next();
-  const inwards = crossing === route.crossings[0];
-  const lineM = crossing.fromM + (inwards ? crossingToM - stripM : stripM - crossingFromM);
+  const arm = shuffledArms(stage).find(
+    (each) =>
+      canHold(world.signals, each, begunMs + giveUpMs + passingMs) &&
+      (runs(world, routeOf(each, 0, "through")) || runs(world, routeOf(each, 1, "through"))),
+  );
+  if (arm === undefined) return null;
+  const routes = [routeOf(arm, 1, "through"), routeOf(arm, 0, "through")] as const;
+  // The crossing before the junction or the one behind it; the side is that of the outer lane's kerb.
+  const place = random.next() < 0.5 ? 0 : 1;
+  const { arm: crossedArm, lateralM } = routes[0].crossings[place];
+  const stripM = crossingToM + 0.3 * random.next();
+  const side: Side = lateralM > 0 ? 1 : -1;
+  const kerb = onArm(crossedArm, stripM, lateralM);
+  if (!isSeen(view, kerb.x, kerb.y, 1.6)) return null;
+  stage.lastArm = arm;
+  const rides = random.next() < 0.3 && !world.walkers.some((each) => each.kind === "bicycle");
+  const walker = addCrosser(world, crossedArm, side, stripM, rides);
+  const clearanceM = 0.45 + 0.4 * random.next();
   const meeting: Encounter = { nearestM: Number.POSITIVE_INFINITY, nearestAtMs: 0, fromMs: -1 };
   let car: Vehicle | null = null;
+
+  const lineOf = ({ crossings }: Route): number =>
+    crossings[place].fromM + (place === 0 ? crossingToM - stripM : stripM - crossingFromM);
 
   /** Steps out before a car that comes at the right moment and cannot be held up. */
   const stepOut = () => {
     for (const vehicle of world.vehicles) {
-      if (vehicle.route !== route || vehicle.speed < 7.5 || Math.abs(vehicle.accel) > 0.3 || vehicle.lengthM > 6) continue;
-      const lateS = passingS(vehicle, crossing, walker, clearanceM) - (lineM - vehicle.frontM) / vehicle.speed;
-      if (lateS < 0 || lateS > 0.06 || !othersAreSafe(world, vehicle, crossing.arm, side, walker.walkSpeed)) continue;
+      if (!mayBeMet(vehicle, arm)) continue;
+      const arrivalS = (lineOf(vehicle.route) - vehicle.frontM) / vehicle.speed;
+      const lateS = passingS(vehicle, vehicle.route.crossings[place], walker, clearanceM) - arrivalS;
+      if (lateS < 0 || lateS > 0.06 || !othersAreSafe(world, vehicle, crossedArm, side, walker)) continue;
+      if (!vehicle.committed && !mayEnter(world, vehicle)) continue;
       car = vehicle;
       vehicle.heedless = true;
+      commit(world, vehicle);
       walker.mayGo = true;
       walker.alongM = Math.max(0.001, lateS * walker.walkSpeed);
       return;
@@ -141,13 +169,13 @@ export const startNearMiss: StartAct = (stage) => {
     step() {
       if (car) {
         watch(meeting, placeVehicle(car, 0), placeWalker(walker, 0), world.nowMs);
-        if (car.frontM < lineM + 8) return true;
+        if (car.frontM < lineOf(car.route) + 8 && car.speed > 4) return true;
         car.heedless = false;
         return false;
       }
-      hold(world.signals, Math.min(world.nowMs + 6_000, begunMs + giveUpMs));
-      if ((world.nowMs - begunMs) % 500 === 0) addCar(world, route);
-      if (walker.leg === 1 && lightOf(world.signals, route.arm) === "green") stepOut();
+      hold(world.signals, world.nowMs + passingMs);
+      if ((world.nowMs - begunMs) % 500 === 0) addCar(world, routes[(world.nowMs / 500) % 2 === 0 ? 0 : 1]);
+      if (walker.leg === 1 && lightOf(world.signals, arm) === "green") stepOut();
       if (world.nowMs - begunMs < giveUpMs) return true;
       walker.mayGo = null;
       return false;
