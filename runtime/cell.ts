@@ -180,9 +180,12 @@ export const createCell = (spec: CellSpec, ports: CellPorts, onFailure: (failure
   };
 
   /** Lets out what the turn asked for. Each part holds the turn's causes for itself. Nothing here may throw. */
-  const commit = (causes: readonly Cause[]) => {
+  const commit = (own: readonly Cause[]) => {
     const asked = outbox;
     outbox = emptyOutbox();
+    // What a timer stood for is this turn's matter once the turn cancels or replaces it: its outcome leaves with this turn.
+    const inherited = asked.timers.flatMap(({ key }) => timers.takeBack(key));
+    const causes = inherited.length === 0 ? own : [...new Set([...own, ...inherited])];
     for (const { path: to, envelope } of asked.tells) {
       holdAll(causes);
       const target = ports.route(to, causes.length === 0 ? envelope : { ...envelope, causes });
@@ -193,12 +196,11 @@ export const createCell = (spec: CellSpec, ports: CellPorts, onFailure: (failure
       outlet.send(record, causes);
     }
     if (asked.facts.length > 0) saves.put(asked.facts, causes);
-    for (const { key, delayMs, envelope } of asked.timers) {
-      if (envelope) timers.set(key, delayMs, envelope, causes);
-      else timers.cancel(key);
-    }
+    const lastOfKey = new Map(asked.timers.map((change) => [change.key, change]));
+    for (const { key, delayMs, envelope } of lastOfKey.values()) if (envelope) timers.set(key, delayMs, envelope, causes);
     for (const pipe of asked.pipes) pipes.run(pipe, causes, current?.trace ?? ports.newTrace());
     for (const change of asked.children) change();
+    releaseAll(inherited);
   };
 
   const forget = () => {

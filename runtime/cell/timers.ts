@@ -1,13 +1,13 @@
 /** An incarnation's keyed timers. Each holds the causes of the turn that set it. */
 import type { Cancel, Clock } from "../clock.ts";
 import type { Envelope } from "../envelope.ts";
-import { abandonAll, type Cause, releaseAll } from "../settlement.ts";
+import { abandonAll, type Cause, holdAll } from "../settlement.ts";
 
 export type CellTimers = {
-  /** Sets `key` for `turnCauses` and those of the timer that it replaces. */
-  readonly set: (key: string, delayMs: number, envelope: Envelope, turnCauses: readonly Cause[]) => void;
-  /** The causes of a cancelled timer end with the turn that cancels it. */
-  readonly cancel: (key: string) => void;
+  /** Holds the causes until the timer fires or is taken back. The key must be free. */
+  readonly set: (key: string, delayMs: number, envelope: Envelope, causes: readonly Cause[]) => void;
+  /** Ends a timer; its holds are the caller's from now on. Nothing where none is set. */
+  readonly takeBack: (key: string) => readonly Cause[];
   readonly abandon: (reason: string) => void;
   readonly holdCauses: () => boolean;
 };
@@ -17,7 +17,7 @@ type Timer = { readonly cancel: Cancel; readonly causes: readonly Cause[] };
 export const createTimers = (clock: Clock, fired: (envelope: Envelope) => void): CellTimers => {
   const timers = new Map<string, Timer>();
 
-  const remove = (key: string): readonly Cause[] => {
+  const takeBack = (key: string): readonly Cause[] => {
     const timer = timers.get(key);
     if (!timer) return [];
     timers.delete(key);
@@ -26,11 +26,8 @@ export const createTimers = (clock: Clock, fired: (envelope: Envelope) => void):
   };
 
   return {
-    set(key, delayMs, envelope, turnCauses) {
-      const inherited = remove(key);
-      const added = turnCauses.filter((cause) => !inherited.includes(cause));
-      for (const cause of added) cause.hold();
-      const causes = added.length === 0 ? inherited : [...inherited, ...added];
+    set(key, delayMs, envelope, causes) {
+      holdAll(causes);
       const timer: Timer = {
         causes,
         cancel: clock.after(delayMs, () => {
@@ -41,9 +38,9 @@ export const createTimers = (clock: Clock, fired: (envelope: Envelope) => void):
       };
       timers.set(key, timer);
     },
-    cancel: (key) => releaseAll(remove(key)),
+    takeBack,
     abandon(reason) {
-      for (const key of [...timers.keys()]) abandonAll(remove(key), reason);
+      for (const key of [...timers.keys()]) abandonAll(takeBack(key), reason);
     },
     holdCauses: () => [...timers.values()].some(({ causes }) => causes.length > 0),
   };
