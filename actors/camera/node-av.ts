@@ -47,6 +47,8 @@ const optionsFor = (kind: MediaAddress["kind"], timeoutMs: number): Record<strin
         rw_timeout: microseconds(timeoutMs),
         // A redirect would lead past the check of the address.
         max_redirects: "0",
+        // Without it a recording in MPEG-TS reads as empty after the look at its end.
+        multiple_requests: "1",
         analyzeduration: "1000000",
         probesize: "262144",
       };

@@ -44,9 +44,14 @@ const mediaOf = (script: MediaScript, clock: Clock, closed: () => void): Media =
     const ptsMs = (count++ * 1000) / fps;
     return { ptsMs, width: 64, height: 32, arrivedAtMs: clock.nowMs(), arrivedMs: clock.monotonicMs() };
   };
+  let pending: Promise<unknown> = Promise.resolve();
   return {
     info,
-    next,
+    next() {
+      const frame = next();
+      pending = frame;
+      return frame;
+    },
     write(pool, lease) {
       if (script.isUnscalable) throw new Error("no such pixel format");
       pool.picture(lease).fill(picture(count - 1));
@@ -54,7 +59,7 @@ const mediaOf = (script: MediaScript, clock: Clock, closed: () => void): Media =
     },
     interrupt: () => stop.abort(),
     async close() {
-      if (script.isDeaf) await never;
+      await pending;
       closed();
     },
   };

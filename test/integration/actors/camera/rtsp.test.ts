@@ -98,6 +98,22 @@ describe.skipIf(clip === null)("an RTSP camera (needs vtest.avi)", () => {
   });
 });
 
+test.skipIf(clip === null)("the test server also runs as a program (needs vtest.avi)", async () => {
+  const path = await h264Clip(clip ?? "", { width: 640, height: 360, framesMax: 100 });
+  const script = new URL("../../../support/rtsp-server.ts", import.meta.url).pathname;
+  const child = Bun.spawn([process.execPath, script, "--clip", path, "--fps", "25"], { stdout: "pipe", stderr: "inherit" });
+  try {
+    const { value } = await child.stdout.getReader().read();
+    const url = Buffer.from(value ?? [])
+      .toString()
+      .trim();
+    expect(await probe(url, { open: openMedia, check, clock: systemClock })).toMatchObject({ ok: true, width: 640 });
+  } finally {
+    child.kill();
+    await child.exited;
+  }
+});
+
 test("a probe of a host that accepts and says nothing ends in time", async () => {
   const mute = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
   const ports = { open: openMedia, check, clock: systemClock, timeoutMs: 1000 };

@@ -45,13 +45,14 @@ describe("states", () => {
   });
 
   test("a stall is stale after 2 s, offline after 10 s, and online again by itself", async () => {
-    const { clock, states } = start([{ stallAfter: 10 }, {}]);
+    const { clock, states, media } = start([{ stallAfter: 10 }, {}]);
     await clock.advance(1000 + 1900);
     expect(states.at(-1)).toBe("online: script video");
     await clock.advance(400);
     expect(states.at(-1)).toBe("stale: no frame for 2 s");
     await clock.advance(9000);
     expect(states.slice(2)).toEqual(["stale: no frame for 2 s", "offline: no frame for 10 s", "online: script video"]);
+    expect(media.closed()).toBe(1);
   });
 
   test("a slow camera has three periods", async () => {
