@@ -6,13 +6,13 @@ import type { Appended, Bus, BusHealth, Position } from "./bus.ts";
 import { createBusReaders, type Reader } from "./bus-readers.ts";
 import type { AppendCall, AppendedCall, LogCalls, OffsetCommit, Opened, Space, WriteBatch } from "./bus-sqlite/calls.ts";
 import { appendedRecords, type KnownTopic, packRecords, placesOf, unpackRecords } from "./bus-sqlite/columns.ts";
-import { startMaintenance } from "./bus-sqlite/maintenance.ts";
 import type { Clock } from "./clock.ts";
 import { Fault, reasonOf } from "./errors.ts";
 import type { Log } from "./log.ts";
 import { refuseOversized } from "./record-limits.ts";
 import { createGroupCommit } from "./sqlite/group-commit.ts";
 import { lockDirectory } from "./sqlite/lock.ts";
+import { startMaintenance } from "./sqlite/maintenance.ts";
 import { connectWorker } from "./sqlite/worker-calls.ts";
 
 const fetchBytesMax = 1_048_576;
@@ -207,17 +207,19 @@ const createBus = (
 
   const maintenance = startMaintenance({
     clock,
-    log,
     isQuiet: queue.isQuiet,
-    prune: () =>
-      worker.call("prune", {
+    async prune() {
+      const { more, ...space } = await worker.call("prune", {
         nowMs: clock.nowMs(),
         full: state.isFilling(),
         groupsSinceMs: clock.nowMs() - groupRetentionMs,
         joined: readers.joined().map(({ topic, group }) => ({ topic: topicOf(topic).number, group })),
-      }),
+      });
+      state.measured(space);
+      return more;
+    },
     checkpoint: () => worker.call("checkpoint", {}),
-    measured: state.measured,
+    failed: (reason) => log.warn("bus.append-failed", { driver: "sqlite", work: "maintenance", reason }),
   });
 
   /** Closing stops those that are kept. */

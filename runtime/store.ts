@@ -16,7 +16,7 @@ export type Store = {
   /** Resolves when durable; all or none. A later value of one key replaces the earlier one. */
   readonly put: (facts: readonly Fact[]) => Promise<void>;
   readonly delete: (keys: readonly string[]) => Promise<void>;
-  /** Facts whose key starts with `prefix`, by key, at most `limit`. */
+  /** Facts whose key starts with `prefix`, by key, at most `limit` (10,000); after the key `after`. Fewer when they pass 32 MiB together. */
   readonly list: (
     prefix: string,
     limit: number,

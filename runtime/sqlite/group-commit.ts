@@ -40,7 +40,8 @@ export const createGroupCommit = <Item, Result>(
   let waitingBytes = 0;
   let inFlight = 0;
   let sentAtMs = Number.NEGATIVE_INFINITY;
-  let commitMs = 0;
+  /** What the last commit took; at first unknown, so the longest wait holds. */
+  let commitMs = lingerMaxMs / lingerPerCommit;
   let cancel: Cancel | null = null;
   let quiet = Promise.withResolvers<void>();
   quiet.resolve();

@@ -13,6 +13,7 @@ import { randomInt, seededRandom } from "../../../runtime/random.ts";
 import { appendTexts, member, numbered, textsOf, toy, toyTopic, unique, untilTexts } from "../../support/bus-contract/toys.ts";
 import { writtenTopic } from "../../support/bus-writer.ts";
 import { tempDir } from "../../support/temp-dir.ts";
+import { thrownBy } from "../../support/thrown.ts";
 import { within } from "../../support/wait.ts";
 
 const open = (directory: string, options: Partial<SqliteBusOptions> = {}) =>
@@ -229,7 +230,7 @@ test("a disk with too little left stops appends, and reading goes on", async () 
 
   const bus = await open(directory.path, { minFreeBytes: Number.MAX_SAFE_INTEGER });
   await bus.ensure([topic]);
-  await expect(appendTexts(bus, topic, "1", ["b"])).rejects.toMatchObject({
+  expect(await thrownBy(appendTexts(bus, topic, "1", ["b"]))).toMatchObject({
     code: "unavailable",
     message: expect.stringContaining("disk is nearly full"),
   });

@@ -180,3 +180,16 @@ test("of the files set aside the last three are kept", async () => {
   const kept = readdirSync(directory.path).filter((name) => /damaged-\d+$/.test(name));
   expect(kept.toSorted()).toEqual(["a.sqlite.damaged-3", "a.sqlite.damaged-4", "a.sqlite.damaged-5"]);
 });
+
+test("what is committed is on the disk: a write-ahead log that is synced at each commit, also after pruning", async () => {
+  await using directory = await tempDir();
+  const { database } = openSqliteFile(join(directory.path, "log.sqlite"), migrations, 0);
+  const modes = () => [
+    database.query<{ journal_mode: string }, []>("PRAGMA journal_mode").get()?.journal_mode,
+    database.query<{ synchronous: number }, []>("PRAGMA synchronous").get()?.synchronous,
+  ];
+  expect(modes()).toEqual(["wal", 2]);
+  createLogFile(database).prune({ nowMs: 0, full: false, groupsSinceMs: 0, joined: [] });
+  expect(modes()).toEqual(["wal", 2]);
+  closeSqliteFile(database);
+});

@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import type { Contract } from "../bus-contract.ts";
+import { thrownBy } from "../thrown.ts";
 import { appendTexts, keysOf, needed, numbered, opened, textsOf, toy, toyTopic } from "./toys.ts";
 
 export const appendContract = ({ open, lacks }: Contract): void => {
@@ -74,7 +75,7 @@ export const appendContract = ({ open, lacks }: Contract): void => {
     await using under = await opened(open, { maxBytes: 10 });
     const { bus, topic } = under;
     const call = bus.append([toy(topic, "1", "small"), toy(topic, "1", "eleven bytes")]);
-    await expect(call).rejects.toMatchObject({ code: "too_large" });
+    expect(await thrownBy(call)).toMatchObject({ code: "too_large" });
     const [place] = await appendTexts(bus, topic, "1", ["ten bytes!"]);
     expect(textsOf(await bus.read(topic.name, place?.partition ?? -1, 0, 9))).toEqual(["ten bytes!"]);
   });

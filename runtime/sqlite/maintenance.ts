@@ -1,21 +1,20 @@
-/** What the log does beside appending and reading: lets go of old records, in chunks between writes, and checkpoints when it is quiet. */
+/** What a SQLite driver does beside its calls: lets go of what is old, in chunks between writes, and checkpoints when it is quiet. */
 import { type Clock, delay, every } from "../clock.ts";
 import { reasonOf } from "../errors.ts";
-import type { Log } from "../log.ts";
-import type { Space } from "./calls.ts";
 
 const periodMs = 1_000;
-/** A pause between two chunks while the log is written to: pruning takes an eighth of its time at most. */
+/** A pause between two chunks while the file is written to: pruning takes an eighth of its time at most. */
 const betweenChunksMs = 25;
 
 export type MaintenancePorts = {
   readonly clock: Clock;
-  readonly log: Log;
   /** Nothing waits to be written. */
   readonly isQuiet: () => boolean;
-  readonly prune: () => Promise<Space & { readonly more: boolean }>;
+  /** Removes one chunk, and says whether there may be another. */
+  readonly prune: () => Promise<boolean>;
   readonly checkpoint: () => Promise<void>;
-  readonly measured: (space: Space) => void;
+  /** Told once an outage; it is tried again a second later. */
+  readonly failed: (reason: string) => void;
 };
 
 export type Maintenance = {
@@ -25,18 +24,14 @@ export type Maintenance = {
   readonly stop: () => Promise<void>;
 };
 
-export const startMaintenance = (ports: MaintenancePorts): Maintenance => {
-  const { clock, isQuiet } = ports;
+export const startMaintenance = ({ clock, isQuiet, prune, checkpoint, failed }: MaintenancePorts): Maintenance => {
   const stopping = new AbortController();
   let dirty = false;
   let failing = false;
   let round: Promise<void> | null = null;
 
   const pruneAll = async () => {
-    while (!stopping.signal.aborted) {
-      const { more, ...space } = await ports.prune();
-      ports.measured(space);
-      if (!more) return;
+    while (!stopping.signal.aborted && (await prune())) {
       dirty = true;
       if (!isQuiet()) await delay(clock, betweenChunksMs, stopping.signal);
     }
@@ -48,12 +43,11 @@ export const startMaintenance = (ports: MaintenancePorts): Maintenance => {
       failing = false;
       if (!dirty || !isQuiet() || stopping.signal.aborted) return;
       dirty = false;
-      await ports.checkpoint();
+      await checkpoint();
     } catch (thrown) {
       if (failing || stopping.signal.aborted) return;
-      // Once an outage: it is tried again a second later.
       failing = true;
-      ports.log.warn("bus.append-failed", { driver: "sqlite", work: "maintenance", reason: reasonOf(thrown) });
+      failed(reasonOf(thrown));
     }
   };
 
