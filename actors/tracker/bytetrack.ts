@@ -10,7 +10,7 @@ import type { Box } from "../../protocols/ids.ts";
 import { isMotorVehicle } from "../../protocols/road-user.ts";
 import { ALONE_COST, affinityCost, iou, overlapCost } from "./affinity.ts";
 import { assign, type Pair } from "./assignment.ts";
-import { type BoxFilter, boxOf, correct, holdSides, predict, startFilter } from "./kalman.ts";
+import { type BoxFilter, boxOf, correct, holdSides, predict, sizeOf, startFilter } from "./kalman.ts";
 
 export type TrackingOptions = {
   /** Detections from this score on are sure; below it they only continue tracks. */
@@ -22,6 +22,8 @@ export type TrackingOptions = {
   readonly maxAgeFrames: number;
   /** And media time: at 2 fps, 30 frames would be 15 s of straight-line guessing. */
   readonly maxLostMs: number;
+  /** A track that was standing is still where it was, hidden by a bus perhaps; nothing is guessed. */
+  readonly maxLostStandingMs: number;
   readonly minHits: number;
   readonly maxTracks: number;
 };
@@ -33,6 +35,7 @@ export const trackingDefaults: TrackingOptions = {
   lowScoreMinIou: 0.5,
   maxAgeFrames: 30,
   maxLostMs: 3000,
+  maxLostStandingMs: 15_000,
   minHits: 3,
   maxTracks: 500,
 };
@@ -207,9 +210,14 @@ const miss = (track: Track): void => {
 
 const isKept = (track: Track, nowMs: number, options: TrackingOptions): boolean => {
   if (track.misses === 0) return true;
-  if (nowMs - track.lastSeenMs > options.maxLostMs) return false;
+  const lostMs = nowMs - track.lastSeenMs;
+  if (lostMs > (isStanding(track, lostMs) ? options.maxLostStandingMs : options.maxLostMs)) return false;
   return track.misses <= (track.confirmed ? options.maxAgeFrames : TENTATIVE_MISSES_MAX);
 };
+
+/** Since it was last seen, it would have moved by less than half its size. */
+const isStanding = ({ filter }: Track, lostMs: number): boolean =>
+  (Math.hypot(filter.x.rate, filter.y.rate) * lostMs) / 1000 < sizeOf(filter.width.value, filter.height.value) / 2;
 
 const isSure = (track: Track, options: TrackingOptions): boolean =>
   track.hits >= options.minHits || (track.hits >= 2 && track.lastSeenMs - track.firstSeenMs >= CONFIRM_SPAN_MS);
