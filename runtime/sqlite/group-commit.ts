@@ -8,6 +8,8 @@ import { Fault } from "../errors.ts";
 const lingerMaxMs = 5;
 const lingerPerCommit = 4;
 const enoughRecords = 100;
+/** While one batch is written a larger one gathers, so that a sync is shared by more. */
+const enoughWhileBusy = 400;
 const batchRecordsMax = 1_000;
 const batchBytesMax = 8 * 1_048_576;
 /** One is written while the next is on its way. */
@@ -84,7 +86,7 @@ export const createGroupCommit = <Item, Result>(
 
   const schedule = () => {
     if (waiting.length === 0 || inFlight >= inFlightMax) return;
-    if (waitingRecords >= enoughRecords) return void send();
+    if (waitingRecords >= (inFlight === 0 ? enoughRecords : enoughWhileBusy)) return void send();
     if (cancel !== null) return;
     const waitMs = sentAtMs + Math.min(lingerMaxMs, lingerPerCommit * commitMs) - clock.monotonicMs();
     if (waitMs > 0) {
