@@ -67,12 +67,12 @@ const pickMovement = (random: Random, kind: Kind, lane: number): Movement => {
 };
 
 /** A newcomer at the end of `arm`, unless the lane is full that far. */
-export const arrive = (world: World, arm: number, lane: number): Vehicle | null => {
+export const arrive = (world: World, arm: number, lane: number, chosen?: Exclude<Kind, "person">): Vehicle | null => {
   const entry = laneIndex(arm, lane);
   const tailM = lastTailM(world, entry);
   const ahead = world.entries[entry]?.at(-1);
   if (tailM < 12) return null;
-  const kind = pickKind(world.random);
+  const kind = chosen ?? pickKind(world.random);
   const driver = buildDriver(world.random, kind);
   // Whoever comes up behind someone has already taken their speed.
   const speed = ahead && tailM < 40 ? Math.min(driver.freeSpeed, ahead.speed + 1.5) : driver.freeSpeed;

@@ -25,6 +25,9 @@ const samples = 4;
 const edgesMax = 64;
 const crossings = new Float64Array(edgesMax);
 let differences = new Float64Array(0);
+/** The part of `differences` that the row in hand has touched. */
+let rowFrom = 0;
+let rowTo = 0;
 
 /** Insertion sort of the first `count` crossings: there are two of them nearly always. */
 const sortCrossings = (count: number): void => {
@@ -58,12 +61,16 @@ const addEdge = (x: number, width: number, weight: number): void => {
   const at = Math.min(Math.max(x, 0), width);
   const index = Math.floor(at);
   const part = at - index;
+  if (index < rowFrom) rowFrom = index;
+  if (index + 2 > rowTo) rowTo = index + 2;
   differences[index] = (differences[index] ?? 0) + weight * (1 - part);
   differences[index + 1] = (differences[index + 1] ?? 0) + weight * part;
 };
 
-const blendRow = (canvas: Canvas, y: number, fromX: number, toX: number, colour: Rgb, alpha: number): void => {
+const blendRow = (canvas: Canvas, y: number, colour: Rgb, alpha: number): void => {
   const { pixels, width } = canvas;
+  const fromX = rowFrom;
+  const toX = Math.min(width, rowTo);
   const [red, green, blue] = colour;
   let cover = 0;
   let at = (y * width + fromX) * 3;
@@ -103,10 +110,10 @@ export const fill = (canvas: Canvas, points: ArrayLike<number>, count: number, c
     right = Math.max(right, x);
   }
   if (!(right > 0 && left < width)) return;
-  const fromX = Math.max(0, Math.floor(left));
-  const toX = Math.min(width, Math.floor(right) + 2);
   const lastY = Math.min(height - 1, Math.floor(bottom));
   for (let y = Math.max(0, Math.floor(top)); y <= lastY; y++) {
+    rowFrom = width;
+    rowTo = 0;
     for (let sample = 0; sample < samples; sample++) {
       const found = crossAt(points, count, y + (sample + 0.5) / samples);
       if (found > 2) sortCrossings(found);
@@ -117,7 +124,7 @@ export const fill = (canvas: Canvas, points: ArrayLike<number>, count: number, c
         addEdge(Math.max(one, other), width, -1 / samples);
       }
     }
-    blendRow(canvas, y, fromX, toX, colour, alpha);
+    blendRow(canvas, y, colour, alpha);
     // What lies just right of the canvas is never drawn, but must not reach the next row.
     differences[width] = 0;
     differences[width + 1] = 0;

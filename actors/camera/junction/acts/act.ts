@@ -2,7 +2,7 @@
 import type { HazardType } from "../../../../protocols/detection.ts";
 import type { Random } from "../../../../runtime/random.ts";
 import type { Route } from "../layout.ts";
-import { placeVehicle } from "../placement.ts";
+import { type Placement, placeVehicle } from "../placement.ts";
 import { pointAt } from "../track.ts";
 import { isSeen, type View } from "../view.ts";
 import type { Vehicle, World } from "../world.ts";
@@ -57,9 +57,35 @@ export const seenM = (view: View, route: Route, fromM: number, toM: number): num
   return seen;
 };
 
-export const vehicleIsSeen = (view: View, vehicle: Vehicle): boolean => {
+/** Whether the line from the camera to a point passes through the body of `place`. */
+const isInLine = (view: View, x: number, y: number, z: number, place: Placement): boolean => {
+  const cos = Math.cos(place.heading);
+  const sin = Math.sin(place.heading);
+  let from = 0;
+  let to = 1;
+  // The ray, in the body's own axes, is cut by three pairs of planes.
+  const cut = (start: number, end: number, low: number, high: number) => {
+    const first = (low - start) / (end - start);
+    const second = (high - start) / (end - start);
+    from = Math.max(from, Math.min(first, second));
+    to = Math.min(to, Math.max(first, second));
+  };
+  const along = (px: number, py: number) => (px - place.x) * cos + (py - place.y) * sin;
+  const across = (px: number, py: number) => (py - place.y) * cos - (px - place.x) * sin;
+  cut(along(view.x, view.y), along(x, y), -place.lengthM / 2, place.lengthM / 2);
+  cut(across(view.x, view.y), across(x, y), -place.widthM / 2, place.widthM / 2);
+  cut(view.z, z, 0, place.heightM);
+  return from < to;
+};
+
+/** The vehicle is large enough in the picture, and its upper half is not hidden by another. */
+export const vehicleIsSeen = ({ view, world }: Stage, vehicle: Vehicle): boolean => {
   const { x, y, heightM } = placeVehicle(vehicle, 0);
-  return isSeen(view, x, y, heightM);
+  if (!isSeen(view, x, y, heightM)) return false;
+  return world.vehicles.every((other) => {
+    if (other === vehicle) return true;
+    return !isInLine(view, x, y, heightM * 0.6, placeVehicle(other, 0));
+  });
 };
 
 /** Nobody in the lane may still have to stop before the junction. */

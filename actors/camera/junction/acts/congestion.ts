@@ -13,6 +13,8 @@ export const congestionSpacingMaxM = 12;
 export const congestionMs = 6_000;
 
 const giveUpMs = 30_000;
+/** Who belongs to the queue is worked out so often. */
+const lookMs = 200;
 const crowd = 10;
 const creep = 1.2;
 
@@ -50,19 +52,18 @@ export const startCongestion: StartAct = (stage) => {
   world.slow = { arm, speed: creep };
   world.armLimit[arm] = crowd;
 
+  let memberIds: readonly number[] = [];
+
+  const look = () => {
+    for (const lane of [0, 1]) {
+      if ((world.entries[laneIndex(arm, lane)] ?? []).length < crowd / 2) arrive(world, arm, lane);
+    }
+    memberIds = dense(slowOnes(world, arm).filter((vehicle) => vehicleIsSeen(stage, vehicle))).map(({ id }) => id);
+  };
   return {
     step() {
-      if ((world.nowMs - begunMs) % 200 === 0) {
-        for (const lane of [0, 1]) {
-          if ((world.entries[laneIndex(arm, lane)] ?? []).length < crowd / 2) arrive(world, arm, lane);
-        }
-      }
-      const members = dense(slowOnes(world, arm).filter((vehicle) => vehicleIsSeen(view, vehicle)));
-      record.note(
-        world.nowMs,
-        members.length >= congestionMembersMin,
-        members.map((vehicle) => vehicle.id),
-      );
+      if ((world.nowMs - begunMs) % lookMs === 0) look();
+      record.note(world.nowMs, memberIds.length >= congestionMembersMin, memberIds);
       if (record.heldMs() < lastsMs && world.nowMs - begunMs < giveUpMs) return true;
       world.slow = null;
       world.armLimit[arm] = usualArmLimit;

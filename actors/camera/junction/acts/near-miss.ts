@@ -19,6 +19,7 @@ export const separationMaxM = 1.5;
 
 const carSpeed = 9.2;
 const kerbAtM = 8.8;
+const roomLeastM = 0.4;
 const giveUpMs = 16_000;
 /** From stepping out until the car is past. */
 const passingMs = 7_000;
@@ -56,7 +57,7 @@ const addCrosser = (world: World, arm: number, side: Side, stripM: number, rides
   const walker: Walker = {
     ...(rides ? buildVehicle(world.random, "bicycle") : buildPerson(world.random)),
     id: world.nextId++,
-    legs: legsThrough(onArm(arm, stripM, side * 15.5), [
+    legs: legsThrough(onArm(arm, stripM, side * 13.5), [
       { ...onArm(arm, stripM, side * kerbAtM), arm: -1 },
       { ...onArm(arm, stripM, far), arm },
       { ...onArm(arm, pavementEndM, far), arm: -1 },
@@ -99,9 +100,9 @@ const watch = (meeting: Encounter, car: Placement, walker: Placement, nowMs: num
   meeting.nearestAtMs = nowMs;
 };
 
-/** Seconds from the kerb until somebody who steps out is just clear of the side of a car on that lane. */
-const passingS = (car: Vehicle, crossing: RouteCrossing, walker: Walker, clearanceM: number): number =>
-  (kerbAtM - Math.abs(crossing.lateralM) + car.widthM / 2 + walker.lengthM / 2 + clearanceM) / walker.walkSpeed;
+/** Room that would be left between a car that arrives in `arrivalS` and somebody who steps out at this moment. */
+const roomM = (car: Vehicle, { lateralM }: RouteCrossing, walker: Walker, arrivalS: number): number =>
+  arrivalS * walker.walkSpeed - (kerbAtM - Math.abs(lateralM) + car.widthM / 2 + walker.lengthM / 2);
 
 const runs = (world: World, route: Route): boolean =>
   (world.entries[route.entry] ?? []).every(
@@ -117,8 +118,7 @@ const addCar = (world: World, route: Route): void => {
 const mayBeMet = (vehicle: Vehicle, arm: number): boolean =>
   vehicle.route.arm === arm &&
   vehicle.route.movement === "through" &&
-  vehicle.route.lane !== 2 &&
-  vehicle.lengthM < 6 &&
+  vehicle.class === "car" &&
   vehicle.speed > 7.5 &&
   Math.abs(vehicle.accel) < 0.3;
 
@@ -142,7 +142,7 @@ export const startNearMiss: StartAct = (stage) => {
   stage.lastArm = arm;
   const rides = random.next() < 0.3 && !world.walkers.some((each) => each.kind === "bicycle");
   const walker = addCrosser(world, crossedArm, side, stripM, rides);
-  const clearanceM = 0.45 + 0.4 * random.next();
+  const roomMostM = 0.6 + 0.35 * random.next();
   const meeting: Encounter = { nearestM: Number.POSITIVE_INFINITY, nearestAtMs: 0, fromMs: -1 };
   let car: Vehicle | null = null;
 
@@ -154,14 +154,14 @@ export const startNearMiss: StartAct = (stage) => {
     for (const vehicle of world.vehicles) {
       if (!mayBeMet(vehicle, arm)) continue;
       const arrivalS = (lineOf(vehicle.route) - vehicle.frontM) / vehicle.speed;
-      const lateS = passingS(vehicle, vehicle.route.crossings[place], walker, clearanceM) - arrivalS;
-      if (lateS < 0 || lateS > 0.06 || !othersAreSafe(world, vehicle, crossedArm, side, walker)) continue;
+      const room = roomM(vehicle, vehicle.route.crossings[place], walker, arrivalS);
+      if (room < roomLeastM || room > roomMostM) continue;
+      if (!othersAreSafe(world, vehicle, crossedArm, side, walker)) continue;
       if (!vehicle.committed && !mayEnter(world, vehicle)) continue;
       car = vehicle;
       vehicle.heedless = true;
       commit(world, vehicle);
       walker.mayGo = true;
-      walker.alongM = Math.max(0.001, lateS * walker.walkSpeed);
       return;
     }
   };

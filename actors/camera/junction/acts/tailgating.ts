@@ -38,11 +38,12 @@ export const startTailgating: StartAct = (stage) => {
   const record = witness("tailgating", tailgatingMs);
   return {
     step() {
+      if (!world.vehicles.includes(leader)) return false;
       const gapM = leader.frontM - leader.lengthM - follower.frontM;
       const close = follower.speed > tailgatingSpeedMin && gapM / follower.speed < headwayMaxS;
-      const seen = vehicleIsSeen(view, leader) && vehicleIsSeen(view, follower);
+      const seen = vehicleIsSeen(stage, leader) && vehicleIsSeen(stage, follower);
       record.note(world.nowMs, close && seen, [leader.id, follower.id]);
-      return world.vehicles.includes(leader);
+      return true;
     },
     truth: record.truth,
   };

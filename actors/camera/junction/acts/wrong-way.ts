@@ -57,7 +57,7 @@ export const startWrongWay: StartAct = (stage) => {
         return true;
       }
       const tailM = driver.frontM - driver.lengthM;
-      const holds = driver.frontM < approachM && driver.speed > wrongWaySpeedMin && vehicleIsSeen(view, driver);
+      const holds = driver.frontM < approachM && driver.speed > wrongWaySpeedMin && vehicleIsSeen(stage, driver);
       record.note(world.nowMs, holds, [driver.id]);
       if (tailM > approachM) leaveLane();
       if (driver.frontM > noticedAtM) world.sole = driver;
