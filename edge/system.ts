@@ -1,5 +1,5 @@
 /** One process: what it opens, in order, and how it ends. */
-
+import { join } from "node:path";
 import { addresses, pipeline } from "../actors/pipeline.ts";
 import { cameraLogins, cameraSeeds } from "../config/cameras.ts";
 import type { LoadedConfig } from "../config/load.ts";
@@ -27,6 +27,7 @@ import { createCameraRegistry } from "./cameras.ts";
 import { createFleet } from "./fleet.ts";
 import { createLiveHub } from "./live/hub.ts";
 import { live } from "./live.ts";
+import { schedulerArgs } from "./llm.ts";
 import { observe, watchLoop, watchSystem } from "./observe.ts";
 import type { Check, EdgePorts } from "./ports.ts";
 import { createApp, serve } from "./server.ts";
@@ -72,13 +73,13 @@ export const startProcess = async (loaded: LoadedConfig, { clock, random, log, f
   const metrics = createMetrics();
   metrics.systemInfo.set({ version, runtime: `bun ${Bun.version}` }, 1);
   const bus = await openSqliteBus({
-    directory: config.data.dir,
+    directory: join(config.data.dir, "log"),
     maxBytes: config.data.maxBytes,
     minFreeBytes: config.data.minFreeBytes,
     clock,
     log,
   });
-  const store = await openSqliteStore({ directory: config.data.dir, clock, log });
+  const store = await openSqliteStore({ directory: join(config.data.dir, "store"), clock, log });
   await bus.ensure(everyTopic);
   const vision = createVision(config, clock, log, metrics, (reason) => fatal(70, reason));
   const previews = new Map(config.cameras.list.map(({ id, preview }) => [id, preview]));
@@ -104,13 +105,22 @@ export const startProcess = async (loaded: LoadedConfig, { clock, random, log, f
     removed: hub.stopped,
   });
 
+  const { distancePx, relativeDistance, maxDiameterPx, minMembers, cropMarginPx, cropQuality, cropMaxBytes } = config.grouping;
   const tree = pipeline({
     edge: [stage(live, { args: { hub, cameras, encodeJpeg, metrics } })],
     aggregator: { deadlineMs: config.tasks.deadlineMs, graceMs, outageMs, metrics },
-    scheduler: schedulerArgs(loaded, store, metrics),
+    scheduler: schedulerArgs(loaded, { clock, store, metrics, outageMs }),
     taskGenerator: { ...config.tasks, metrics },
     tracker: { metrics },
-    clusterer: () => ({ live: liveDetections, encodeCrop, metrics }),
+    clusterer: (cameraId) => ({
+      live: liveDetections,
+      metrics,
+      encodeCrop,
+      roi: () => cameras.settings(cameraId)?.roi ?? [],
+      grouping: { distancePx, relativeDistance: relativeDistance ?? undefined, maxDiameterPx, minMembers },
+      evidence: { marginPx: cropMarginPx, quality: cropQuality, imageMaxBytes: cropMaxBytes },
+      candidateMinMembers: config.tasks.minMembers,
+    }),
     detector: {
       lanes: addresses.lanes,
       metrics,

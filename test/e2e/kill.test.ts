@@ -1,5 +1,6 @@
 /** Guarantee 1 on the embedded log: killed at random moments under load, every group of every record has its one end. */
 import { expect, test } from "bun:test";
+import { join } from "node:path";
 import { decode } from "@msgpack/msgpack";
 import { createCodec } from "../../protocols/codec.ts";
 import { topics } from "../../protocols/topics.ts";
@@ -50,9 +51,9 @@ test(
       expect(await it.exited).toBe(0);
     }
 
-    const ports = { directory: directory.path, clock: systemClock, log: silentLog };
-    const bus = await openSqliteBus({ ...ports, maxBytes: 2 ** 40, minFreeBytes: 0 });
-    const store = await openSqliteStore(ports);
+    const ports = { clock: systemClock, log: silentLog };
+    const bus = await openSqliteBus({ ...ports, directory: join(directory.path, "log"), maxBytes: 2 ** 40, minFreeBytes: 0 });
+    const store = await openSqliteStore({ ...ports, directory: join(directory.path, "store") });
     try {
       const codec = createCodec(Object.values(topics).flatMap(({ messages }) => messages));
       await bus.ensure(Object.values(topics));

@@ -1,0 +1,99 @@
+/**
+ * The question put to the model. Its words stand in `config/prompts/*.txt`, one file a language; here the figures of a task
+ * are put in their places. The answer's schema is the same in every language and is versioned with the text.
+ */
+import type { AssessmentTask } from "../../protocols/task.ts";
+import { Fault } from "../../runtime/errors.ts";
+
+export type PromptTemplate = {
+  /** Changes with the text or the answer's schema, e.g. `risk-v1`. */
+  readonly version: string;
+  readonly system: string;
+  readonly user: string;
+  readonly withPicture: string;
+  readonly withoutPicture: string;
+};
+
+export type Prompt = { readonly system: string; readonly user: string };
+
+const places = ["picture", "group", "spatial", "riskLevel", "hazards", "objects", "ids"] as const;
+type Place = (typeof places)[number];
+const sections = ["system", "user", "with-picture", "without-picture"] as const;
+
+/** The longest list of objects that is told; a group of more is told in part, and its number is. */
+const objectsMax = 40;
+
+/** Reads a prompt file: a line `version: NAME`, then the sections `[system]`, `[user]`, `[with-picture]`, `[without-picture]`. */
+export const parsePrompt = (text: string, file: string): PromptTemplate => {
+  const [head = "", ...parts] = text.replaceAll("\r\n", "\n").split(/^\[([a-z-]+)\]\n/m);
+  const version = /^version: ([\w.-]{1,40})\s*$/m.exec(head)?.[1];
+  if (!version) throw new Fault("invalid_field", `${file} names no version: its first line should read "version: risk-v1"`);
+  const found = new Map<string, string>();
+  for (let at = 0; at < parts.length; at += 2) found.set(parts[at] ?? "", (parts[at + 1] ?? "").trim());
+  const section = (name: (typeof sections)[number]): string => {
+    const body = found.get(name);
+    if (!body) throw new Fault("invalid_field", `${file} has no section [${name}]`);
+    for (const [, place = ""] of body.matchAll(/\{\{(\w+)\}\}/g)) {
+      if (!(places as readonly string[]).includes(place))
+        throw new Fault("invalid_field", `${file} has a place {{${place}}} in [${name}]; known are ${places.join(", ")}`);
+    }
+    return body;
+  };
+  return {
+    version,
+    system: section("system"),
+    user: section("user"),
+    withPicture: section("with-picture"),
+    withoutPicture: section("without-picture"),
+  };
+};
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is taken out
+const unquotable = /[\u0000-\u001f\u007f"`{}[\]]+/g;
+
+/** Text that came with a task is data: one line, bounded, without what could pass for the prompt's own structure. */
+const quoted = (text: string, lengthMax: number): string =>
+  text.replace(unquotable, " ").trim().slice(0, lengthMax).toWellFormed();
+
+const whole = (box: readonly number[]): string => `[${box.map((value) => Math.round(value)).join(",")}]`;
+const tidy = (value: number, digits: number): string => String(Number(value.toFixed(digits)));
+
+const spatialLine = ({ spatial }: AssessmentTask): string => {
+  const { density, avgSpacing, minSpacing, vehicles, pedestrians, pedVehicleMinDist } = spatial;
+  const distance = pedVehicleMinDist === undefined ? "" : ` pedVehicleMinDist=${tidy(pedVehicleMinDist, 1)}px`;
+  return (
+    `density=${tidy(density, 2)}/1e4px avgSpacing=${tidy(avgSpacing, 1)}px minSpacing=${tidy(minSpacing, 1)}px ` +
+    `vehicles=${vehicles} pedestrians=${pedestrians}${distance}`
+  );
+};
+
+const hazardLines = ({ hazards }: AssessmentTask): string =>
+  hazards
+    .map(({ type, memberTrackIds, evidence }) => `- ${type} ids=${whole(memberTrackIds)} measured="${quoted(evidence, 300)}"`)
+    .join("\n") || "- none";
+
+const objectLines = ({ detectedObjects }: AssessmentTask): string => {
+  const lines = detectedObjects.slice(0, objectsMax).map((object) => {
+    const speed = object.speed === undefined ? "" : ` speed=${tidy(object.speed, 1)}`;
+    return `- id=${object.trackId} class="${quoted(object.class, 64)}" confidence=${tidy(object.confidence, 2)} bbox=${whole(object.bbox)}${speed}`;
+  });
+  const left = detectedObjects.length - lines.length;
+  return [...lines, ...(left > 0 ? [`- (+${left})`] : [])].join("\n") || "- none";
+};
+
+export const renderPrompt = (template: PromptTemplate, task: AssessmentTask): Prompt => {
+  const { groupIndex, groupMetadata, image, detectedObjects } = task;
+  const classes = groupMetadata.classes.map((name) => quoted(name, 64)).join(",");
+  const values: Record<Place, string> = {
+    picture: image.byteLength > 0 ? template.withPicture : template.withoutPicture,
+    group: `groupIndex=${groupIndex} count=${groupMetadata.objectCount} classes=${classes} bbox=${whole(groupMetadata.bbox)}`,
+    spatial: spatialLine(task),
+    riskLevel: task.riskLevel,
+    hazards: hazardLines(task),
+    objects: objectLines(task),
+    ids: whole(detectedObjects.slice(0, objectsMax).map(({ trackId }) => trackId)),
+  };
+  // In one pass: a value that holds a place's name stays as it is.
+  const fill = (text: string) => text.replace(/\{\{(\w+)\}\}/g, (_, place: Place) => values[place]);
+  return { system: fill(template.system), user: fill(template.user) };
+};
