@@ -29,14 +29,12 @@ export type MemoryBus = Bus & {
 };
 
 export type MemoryBroker = {
+  /** One more process on the broker. */
   readonly open: () => MemoryBus;
   /** Everything fails with `Fault("unavailable")`, even an append that was stored and not yet acknowledged. */
   readonly away: () => void;
   readonly back: () => void;
 };
-
-/** One bus on a broker of its own. */
-export const createMemoryBus = (options: MemoryBrokerOptions): MemoryBus => createMemoryBroker(options).open();
 
 export const createMemoryBroker = (options: MemoryBrokerOptions): MemoryBroker => {
   const log = options.log ?? silentLog;

@@ -2,10 +2,11 @@
  * The embedded log: a bus for one process, on a SQLite file that a Worker writes. What is acknowledged is on the disk.
  * Readers that keep up are handed what was just appended; the others read the file.
  */
-import type { Appended, Bus, BusHealth, Position } from "./bus.ts";
+import type { Appended, Bus, Position } from "./bus.ts";
 import { createBusReaders, type Reader } from "./bus-readers.ts";
-import type { AppendCall, AppendedCall, LogCalls, OffsetCommit, Opened, Space, WriteBatch } from "./bus-sqlite/calls.ts";
+import type { AppendCall, AppendedCall, LogCalls, OffsetCommit, Opened, WriteBatch } from "./bus-sqlite/calls.ts";
 import { appendedRecords, type KnownTopic, packRecords, placesOf, unpackRecords } from "./bus-sqlite/columns.ts";
+import { createLogState, type LogState } from "./bus-sqlite/state.ts";
 import type { Clock } from "./clock.ts";
 import { Fault, reasonOf } from "./errors.ts";
 import type { Log } from "./log.ts";
@@ -13,13 +14,12 @@ import { refuseOversized } from "./record-limits.ts";
 import { createGroupCommit } from "./sqlite/group-commit.ts";
 import { lockDirectory } from "./sqlite/lock.ts";
 import { startMaintenance } from "./sqlite/maintenance.ts";
-import { connectWorker } from "./sqlite/worker-calls.ts";
+import { connectWorker, type WorkerCalls } from "./sqlite/worker-calls.ts";
 
 const fetchBytesMax = 1_048_576;
 const readLimit = 1_000;
 const readBytesMax = 32 * 1_048_576;
-/** From this share of its space on the log lets go of records that are young but processed. */
-const fullShare = 0.9;
+const minFreeBytesDefault = 256 * 1_048_576;
 /** A group that was not here for so long no longer holds records back. */
 const groupRetentionMs = 7 * 24 * 3_600_000;
 
@@ -39,7 +39,7 @@ type Item = { readonly append: AppendCall; readonly names: readonly string[] } |
 /** Throws `StartRefused(78)` when the directory is in use or not writable, or its file is of a newer version. */
 export const openSqliteBus = async (options: SqliteBusOptions): Promise<Bus> => {
   const lock = lockDirectory(options.directory);
-  const state = createState(options);
+  const state = createLogState({ minFreeBytes: minFreeBytesDefault, ...options });
   const worker = connectWorker<LogCalls>(new URL("./bus-sqlite/worker.ts", import.meta.url), state.lost);
   try {
     const opened = await worker.call("open", { directory: options.directory, nowMs: options.clock.nowMs() });
@@ -71,64 +71,10 @@ const report = ({ directory, log }: SqliteBusOptions, opened: Opened) => {
     });
 };
 
-/** Whether the log takes records, and why not. */
-const createState = ({ maxBytes, minFreeBytes = 256 * 1_048_576, log }: SqliteBusOptions) => {
-  let usedBytes = 0;
-  let freeBytes = Number.POSITIVE_INFINITY;
-  let failure: string | null = null;
-  let gone: string | null = null;
-  let told = false;
-
-  const away = (): string | null => gone ?? failure ?? refusal();
-  const refusal = (): string | null => {
-    if (usedBytes >= maxBytes)
-      return `full: ${usedBytes} of ${maxBytes} bytes hold records that are not processed; raise data.maxBytes or see what lags`;
-    return freeBytes < minFreeBytes ? `the disk is nearly full: ${freeBytes} bytes free, ${minFreeBytes} are kept` : null;
-  };
-  const tell = () => {
-    const reason = away();
-    if (told === (reason !== null) || gone === "closed") return;
-    told = reason !== null;
-    if (told) log.warn("bus.away", { driver: "sqlite", reason });
-    else log.info("bus.back", { driver: "sqlite" });
-  };
-
-  return {
-    lost(reason: string) {
-      gone = reason;
-      tell();
-    },
-    closing() {
-      gone = "closed";
-    },
-    wrote(used: number) {
-      usedBytes = used;
-      failure = null;
-      tell();
-    },
-    failed(reason: string) {
-      failure = reason;
-      tell();
-    },
-    measured(space: Space) {
-      usedBytes = space.usedBytes;
-      freeBytes = space.freeBytes;
-      tell();
-    },
-    isFilling: () => usedBytes >= fullShare * maxBytes,
-    /** Why records are not taken; a write that failed does not keep the next from trying. */
-    refusal: () => gone ?? refusal(),
-    health(): BusHealth {
-      const reason = away();
-      return reason === null ? { status: "up", detail: `${usedBytes} bytes` } : { status: "away", detail: reason };
-    },
-  };
-};
-
 const createBus = (
   { clock, log }: SqliteBusOptions,
-  state: ReturnType<typeof createState>,
-  worker: ReturnType<typeof connectWorker<LogCalls>>,
+  state: LogState,
+  worker: WorkerCalls<LogCalls>,
   release: () => void,
 ): Bus => {
   const topics = new Map<string, KnownTopic>();
