@@ -7,7 +7,7 @@ import type { Body } from "./kinematics.ts";
 
 /** Fine enough that opposite lanes fall into different cells where a lane is 16 px wide in a picture of 960. */
 const COLUMNS = 64;
-const ROWS = 48;
+const ROWS = 72;
 const DIRECTIONS = 8;
 const TRAIL_MAX = 240;
 const TRACK_ENDS_MS = 3000;

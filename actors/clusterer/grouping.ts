@@ -36,9 +36,8 @@ type Link = { readonly a: number; readonly b: number; readonly distance: number 
 /** Groups in the order of their first member. */
 export const groupObjects = (objects: readonly Groupable[], options: GroupingOptions): Group[] => {
   if (objects.length < options.minMembers) return [];
-  const links = linksOf(objects, options);
   const { maxDiameterPx } = options;
-  const rootOf = maxDiameterPx ? joinWithin(objects, links, maxDiameterPx) : join(objects.length, links);
+  const rootOf = maxDiameterPx ? joinWithin(objects, options, maxDiameterPx) : join(objects, options);
   const members = new Map<number, number[]>();
   objects.forEach((_, index) => {
     const root = rootOf(index);
@@ -75,36 +74,41 @@ export const describeGroup = (objects: readonly Groupable[], memberIndices: numb
 
 const diagonalOf = ([x1, y1, x2, y2]: Box): number => Math.hypot(x2 - x1, y2 - y1);
 
-const linksOf = (objects: readonly Groupable[], { distancePx, relativeDistance }: GroupingOptions): Link[] => {
+/** Visits each pair of objects within the distance, once. */
+const visitLinks = (
+  objects: readonly Groupable[],
+  { distancePx, relativeDistance }: GroupingOptions,
+  visit: (a: number, b: number, distance: number) => void,
+): void => {
   const xs = objects.map(({ bbox }) => (bbox[0] + bbox[2]) / 2);
   const ys = objects.map(({ bbox }) => (bbox[1] + bbox[3]) / 2);
-  const reaches =
-    relativeDistance === undefined
-      ? objects.map(() => distancePx / 2)
-      : objects.map(({ bbox }) => (relativeDistance * diagonalOf(bbox)) / 2);
+  const reaches = objects.map(
+    ({ bbox }) => (relativeDistance === undefined ? distancePx : relativeDistance * diagonalOf(bbox)) / 2,
+  );
   // Two reaches add up to the pair's distance, so no pair is further apart than one cell.
   const cellPx = Math.max(1, reaches.reduce((most, reach) => Math.max(most, reach), 0) * 2);
-  const columnOf = (index: number): number => Math.floor((xs[index] ?? 0) / cellPx);
-  const rowOf = (index: number): number => Math.floor((ys[index] ?? 0) / cellPx);
 
-  const links: Link[] = [];
-  const cells = new Map<string, number[]>();
+  const cells = new Map<number, number[]>();
   objects.forEach((_, b) => {
-    for (let row = rowOf(b) - 1; row <= rowOf(b) + 1; row++) {
-      for (let column = columnOf(b) - 1; column <= columnOf(b) + 1; column++) {
-        for (const a of cells.get(`${column},${row}`) ?? []) {
-          const distance = Math.hypot((xs[a] ?? 0) - (xs[b] ?? 0), (ys[a] ?? 0) - (ys[b] ?? 0));
-          if (distance <= (reaches[a] ?? 0) + (reaches[b] ?? 0)) links.push({ a, b, distance });
-        }
+    const [x, y, reach] = [xs[b] ?? 0, ys[b] ?? 0, reaches[b] ?? 0];
+    const [column, row] = [Math.floor(x / cellPx), Math.floor(y / cellPx)];
+    for (let neighbour = 0; neighbour < 9; neighbour++) {
+      const cell = cells.get(cellKey(column + (neighbour % 3) - 1, row + Math.floor(neighbour / 3) - 1));
+      for (const a of cell ?? []) {
+        const [dx, dy] = [(xs[a] ?? 0) - x, (ys[a] ?? 0) - y];
+        const distance = Math.sqrt(dx * dx + dy * dy);
+        if (distance <= (reaches[a] ?? 0) + reach) visit(a, b, distance);
       }
     }
-    const home = `${columnOf(b)},${rowOf(b)}`;
+    const home = cellKey(column, row);
     const there = cells.get(home);
     if (there) there.push(b);
     else cells.set(home, [b]);
   });
-  return links;
 };
+
+/** Unique for cells within 32,768 of the origin; others may share a key, which costs time but no correctness. */
+const cellKey = (column: number, row: number): number => (row + 32_768) * 65_536 + column + 32_768;
 
 /** Union-find with path halving; the lower index is the root, so a root is its group's first member. */
 const unionFind = (count: number) => {
@@ -124,21 +128,24 @@ const unionFind = (count: number) => {
   return { find, union };
 };
 
-const join = (count: number, links: readonly Link[]): ((index: number) => number) => {
-  const { find, union } = unionFind(count);
-  for (const { a, b } of links) union(a, b);
+const join = (objects: readonly Groupable[], options: GroupingOptions): ((index: number) => number) => {
+  const { find, union } = unionFind(objects.length);
+  visitLinks(objects, options, union);
   return find;
 };
 
 /** Closest pairs first (Kruskal), so that what stands together stays together where a chain must be cut. */
 const joinWithin = (
   objects: readonly Groupable[],
-  links: readonly Link[],
+  options: GroupingOptions,
   maxDiameterPx: number,
 ): ((index: number) => number) => {
+  const links: Link[] = [];
+  visitLinks(objects, options, (a, b, distance) => links.push({ a, b, distance }));
+  links.sort((one, other) => one.distance - other.distance || one.b - other.b || one.a - other.a);
   const { find, union } = unionFind(objects.length);
   const boxes = objects.map(({ bbox }) => bbox);
-  for (const { a, b } of links.toSorted((one, other) => one.distance - other.distance || one.b - other.b || one.a - other.a)) {
+  for (const { a, b } of links) {
     const [rootA, rootB] = [find(a), find(b)];
     const [boxA, boxB] = [boxes[rootA], boxes[rootB]];
     if (rootA === rootB || !boxA || !boxB) continue;

@@ -94,6 +94,10 @@ export const forgetLooks = ({ looks }: RoadHalves, isKnown: (trackId: number) =>
 /** How far traffic is known to a side, and in what steps it is looked for; two lanes and some more. */
 const BESIDE_MAX_M = 8;
 const BESIDE_STEP_M = 1;
+/** One track alone may have been anywhere. */
+const BESIDE_PASSAGES_LEAST = 2;
+/** Where more of the traffic beside goes across, it is a junction, and no road with two halves. */
+const CROSSED_SHARE = 0.25;
 /** Less difference between the sides is chance. */
 const BESIDE_MARGIN_M = 2;
 
@@ -102,20 +106,21 @@ const halfHere = (side: "left" | "right" | null, flow: Flow, body: Body, sight: 
   if (side === null || heading === null) return null;
   const own = cellOf(body, sight);
   let twoWay = false;
+  let crossed = false;
   const reach = (toLeft: 1 | -1): number => {
     let known = 0;
     for (let aside = BESIDE_STEP_M; aside <= BESIDE_MAX_M; aside += BESIDE_STEP_M) {
       const cell = cellOf({ x: x - toLeft * aside * Math.sin(heading), y: y + toLeft * aside * Math.cos(heading) }, sight);
       if (cell === own) continue;
-      const { same, opposite } = passagesIn(flow, cell, heading);
-      // Crossing traffic is no part of this road.
-      if (same + opposite > 0) known = aside;
+      const { all, same, opposite } = passagesIn(flow, cell, heading);
+      if (same + opposite >= BESIDE_PASSAGES_LEAST) known = aside;
       if (opposite > same) twoWay = true;
+      if (all - same - opposite > CROSSED_SHARE * all) crossed = true;
     }
     return known;
   };
   const [left, right] = [reach(1), reach(-1)];
   const [inner, outer] = side === "right" ? [left, right] : [right, left];
-  if (!twoWay || Math.abs(inner - outer) < BESIDE_MARGIN_M) return null;
+  if (!twoWay || crossed || Math.abs(inner - outer) < BESIDE_MARGIN_M) return null;
   return inner > outer ? "own" : "other";
 };

@@ -162,6 +162,7 @@ export const wrongWay = (vehicle: Body, vote: FlowVote, half: RoadHalf | null): 
   if (!isDriven(vehicle) || vehicle.speed < WRONG_WAY_SPEED_MIN || vehicle.travelledM < WRONG_WAY_TRAVEL_M) return null;
   if (half === "own" || (half === null && !isAgainstFlow(vote)) || vote.contested < CONTESTED_CELLS_LEAST) return null;
   const clear = vote.along + vote.against;
+  if (vote.along >= FLOW_CELLS_LEAST && vote.along > vote.against) return null;
   const share =
     clear > 0 ? `against the known traffic on ${Math.round((100 * vote.against) / clear)} % of its way` : "against traffic";
   const where = half === "other" ? ", on the oncoming half of the road" : "";
@@ -265,7 +266,7 @@ const CONGESTION_HEADING = degrees(45);
 const CONGESTION_SLOW_MS = 1500;
 /** Members that creep for as long tell a jam from a queue: that one stands, and drives off within seconds. */
 const CONGESTION_CREEPING = 3;
-const CONGESTION_CREEP_MS = 4000;
+const CONGESTION_CREEP_MS = 3000;
 
 export const congestion = (bodies: readonly Body[]): Finding[] => {
   const rest = new Set(bodies.filter((body) => isDriven(body) && body.slowMs >= CONGESTION_SLOW_MS));
