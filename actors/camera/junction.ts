@@ -11,6 +11,7 @@ import { hazardTypes } from "../../protocols/detection.ts";
 import type { Cancel } from "../../runtime/clock.ts";
 import { Fault, reasonOf } from "../../runtime/errors.ts";
 import { letterbox, pictureSize } from "./fit.ts";
+import { createBeat } from "./junction/beat.ts";
 import { type ActChoice, isActChoice } from "./junction/director.ts";
 import { createRenderer, type Renderer } from "./junction/render.ts";
 import { createScene, pictureHeight, pictureWidth, type Scene } from "./junction/scene.ts";
@@ -79,11 +80,6 @@ export const parseJunctionUrl = (url: string): JunctionUrl => {
   };
 };
 
-/** Timers may fire a moment before their time. */
-const earlyMs = 1;
-/** After a longer stop, such as a machine that slept, the scene goes on from where it stood. */
-const catchUpMs = 10_000;
-
 const writeFrame = (scene: Scene, renderer: Renderer | null, ports: SourcePorts, events: SourceEvents): void => {
   const { frames, clock } = ports;
   const lease = frames.acquire();
@@ -106,68 +102,76 @@ const writeFrame = (scene: Scene, renderer: Renderer | null, ports: SourcePorts,
   }
 };
 
+/** One frame after another until `isClosed`; `failed` hears what went wrong, once. */
+const play = (
+  url: JunctionUrl,
+  fps: number,
+  ports: SourcePorts,
+  events: SourceEvents,
+  stage: { readonly isClosed: () => boolean; readonly failed: (reason: string) => void; readonly arm: (cancel: Cancel) => void },
+): void => {
+  const { clock, frames, random } = ports;
+  const periodMs = 1_000 / fps;
+  const picture = { width: pictureWidth, height: pictureHeight };
+  const scene = createScene({ ...url, ...pictureSize(picture, frames.layout.pictureBytes, pictureWidth) });
+  const renderer = url.render ? createRenderer(scene) : null;
+  // Many cameras opened at one moment share the processor better when their frames come at different moments.
+  const beat = createBeat(periodMs, clock.monotonicMs() + periodMs * random.next());
+  let isOnline = false;
+
+  const show = () => {
+    const due = beat.take(clock.monotonicMs());
+    if (!due) return;
+    for (let late = 0; late < due.late; late++) events.dropped("late");
+    scene.advanceTo(due.frame * periodMs);
+    if (!isOnline) events.state("online", `simulated junction, seed ${url.seed}`);
+    isOnline = true;
+    // A receiver may close the source from within an event.
+    if (!stage.isClosed()) writeFrame(scene, renderer, ports, events);
+  };
+  const next = () => {
+    if (!stage.isClosed()) stage.arm(clock.after(beat.waitMs(clock.monotonicMs()), run));
+  };
+  const run = () => {
+    try {
+      show();
+      next();
+    } catch (thrown) {
+      stage.failed(reasonOf(thrown));
+    }
+  };
+  next();
+};
+
 /**
  * Plays the scene in real time: frame k stands for scene time k / fps and comes at that time after the first. Frames
- * that are late by more than a period are skipped, each counted as `late`; there is never a burst.
+ * that are late by more than a period are skipped, each counted as `late`; no two come within half a period.
  */
 export const openJunction: OpenSource = (settings, ports, events) => {
-  const { clock, frames, random } = ports;
   let cancel: Cancel = () => {};
   let closed = false;
-
-  const fail = (reason: string) => {
+  const failed = (reason: string) => {
     if (closed) return;
     closed = true;
     events.state("failed", reason);
   };
-
-  const play = ({ seed, fps, act, render }: JunctionUrl) => {
-    const periodMs = 1_000 / (fps ?? settings.fps);
-    const picture = { width: pictureWidth, height: pictureHeight };
-    const scene = createScene({ seed, act, ...pictureSize(picture, frames.layout.pictureBytes, pictureWidth) });
-    const renderer = render ? createRenderer(scene) : null;
-    // Many cameras opened at one moment share the processor better when their frames come at different moments.
-    let originMs = clock.monotonicMs() + periodMs * random.next();
-    let frame = 0;
-
-    // A receiver may close the source from within an event.
-    const arm = () => {
-      if (!closed) cancel = clock.after(originMs + frame * periodMs - clock.monotonicMs(), guarded);
-    };
-    const tick = () => {
-      const lateMs = clock.monotonicMs() - (originMs + frame * periodMs);
-      if (lateMs < -earlyMs) return arm();
-      if (lateMs > catchUpMs) {
-        originMs += lateMs;
-        events.dropped("late");
-      } else {
-        for (let skipped = Math.floor(lateMs / periodMs); skipped > 0; skipped--, frame++) events.dropped("late");
-      }
-      scene.advanceTo(frame * periodMs);
-      if (frame === 0) events.state("online", `simulated junction, seed ${seed}`);
-      frame += 1;
-      writeFrame(scene, renderer, ports, events);
-      arm();
-    };
-    const guarded = () => {
-      try {
-        tick();
-      } catch (thrown) {
-        fail(reasonOf(thrown));
-      }
-    };
-    arm();
+  const stage = {
+    isClosed: () => closed,
+    failed,
+    arm: (next: Cancel) => {
+      cancel = next;
+    },
   };
-
-  cancel = clock.after(0, () => {
+  cancel = ports.clock.after(0, () => {
     events.state("connecting", "opening the simulated junction");
+    if (closed) return;
     try {
-      play(parseJunctionUrl(settings.url));
+      const url = parseJunctionUrl(settings.url);
+      play(url, url.fps ?? settings.fps, ports, events, stage);
     } catch (thrown) {
-      fail(reasonOf(thrown));
+      failed(reasonOf(thrown));
     }
   });
-
   return {
     async close() {
       closed = true;

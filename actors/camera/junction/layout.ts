@@ -5,7 +5,6 @@
  */
 import { type Point, pieceLength, pointAt, type Track, type TrackPiece, track } from "./track.ts";
 
-export const laneWidthM = 3.2;
 /** Offsets of the lane centres from the middle of the road: inner, outer, bicycle lane. */
 export const laneOffsetsM = [1.6, 4.8, 7.15] as const;
 export const kerbM = 7.9;

@@ -94,6 +94,3 @@ export const lawfulHeading = (x: number, y: number): number | null => {
   if (outM < stopLineM || Math.abs(leftM) > kerbM) return null;
   return leftM > 0 ? armHeading(arm) + Math.PI : armHeading(arm);
 };
-
-/** Whether the vehicle's whole body is past `atM` of its route. */
-export const isPast = (vehicle: Vehicle, atM: number): boolean => vehicle.frontM - vehicle.lengthM > atM;

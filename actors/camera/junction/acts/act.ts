@@ -88,6 +88,21 @@ export const vehicleIsSeen = ({ view, world }: Stage, vehicle: Vehicle): boolean
   });
 };
 
+const lookMs = 200;
+
+/** Whether all of them are seen; looked at five times a second, and taken to hold in between. */
+export const watchOver = (stage: Stage, vehicles: readonly Vehicle[]): (() => boolean) => {
+  let lookedMs = Number.NEGATIVE_INFINITY;
+  let seen = false;
+  return () => {
+    if (stage.world.nowMs - lookedMs >= lookMs) {
+      lookedMs = stage.world.nowMs;
+      seen = vehicles.every((vehicle) => vehicleIsSeen(stage, vehicle));
+    }
+    return seen;
+  };
+};
+
 /** Nobody in the lane may still have to stop before the junction. */
 export const laneRuns = (world: World, route: Route): boolean =>
   (world.entries[route.entry] ?? []).every((vehicle) => vehicle.committed);

@@ -3,7 +3,7 @@ import { addVehicle, arrive, lastTailM } from "../arrivals.ts";
 import { approachM, type Route, routeOf } from "../layout.ts";
 import { canHold, hold, lightOf } from "../signals.ts";
 import { usualArmLimit, type Vehicle, type World } from "../world.ts";
-import { type Stage, type StartAct, seenM, shuffled, shuffledArms, vehicleIsSeen, witness } from "./act.ts";
+import { type Stage, type StartAct, seenM, shuffled, shuffledArms, watchOver, witness } from "./act.ts";
 
 export const stalledMs = 8_000;
 export const stalledSpeedMax = 0.3;
@@ -60,6 +60,7 @@ export const startStalled: StartAct = (stage) => {
   const { arm } = victim.route;
   stage.lastArm = arm;
   const begunMs = world.nowMs;
+  const isSeen = watchOver(stage, [victim]);
   const record = witness("stalled", stalledMs);
   let stoodAtMs = -1;
   let company = false;
@@ -79,7 +80,7 @@ export const startStalled: StartAct = (stage) => {
       // Others are on their way, in both lanes; low ones, that hide nothing.
       if ((world.nowMs - begunMs) % 2_500 === 0) arrive(world, arm, ((world.nowMs - begunMs) / 2_500) % 2, "car");
       hold(world.signals, (stoodAtMs < 0 ? world.nowMs + 1_000 : stoodAtMs + standMs + spareMs) + 500);
-      if (vehicleIsSeen(stage, victim)) seenAtMs = world.nowMs;
+      if (isSeen()) seenAtMs = world.nowMs;
       const holds = stands && lightOf(world.signals, arm) === "green" && world.nowMs - seenAtMs < hiddenMs;
       record.note(world.nowMs, holds, [victim.id]);
       // Hidden behind others: another attempt will do better.

@@ -2,7 +2,7 @@
 import { addVehicle } from "../arrivals.ts";
 import { routeOf } from "../layout.ts";
 import { canHold, hold } from "../signals.ts";
-import { laneRuns, type StartAct, seenM, shuffled, shuffledArms, vehicleIsSeen, witness } from "./act.ts";
+import { laneRuns, type StartAct, seenM, shuffled, shuffledArms, watchOver, witness } from "./act.ts";
 
 export const headwayMaxS = 0.6;
 export const tailgatingSpeedMin = 4;
@@ -35,14 +35,14 @@ export const startTailgating: StartAct = (stage) => {
     frontM: leaderAtM - leader.lengthM - 4.2,
     speed: leaderSpeed,
   });
+  const areSeen = watchOver(stage, [leader, follower]);
   const record = witness("tailgating", tailgatingMs);
   return {
     step() {
       if (!world.vehicles.includes(leader)) return false;
       const gapM = leader.frontM - leader.lengthM - follower.frontM;
       const close = follower.speed > tailgatingSpeedMin && gapM / follower.speed < headwayMaxS;
-      const seen = vehicleIsSeen(stage, leader) && vehicleIsSeen(stage, follower);
-      record.note(world.nowMs, close && seen, [leader.id, follower.id]);
+      record.note(world.nowMs, close && areSeen(), [leader.id, follower.id]);
       return true;
     },
     truth: record.truth,

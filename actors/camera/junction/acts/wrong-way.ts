@@ -1,8 +1,8 @@
 /** Somebody comes in on the lanes where traffic leaves, and goes on through the junction once it is empty. */
 import { addVehicle } from "../arrivals.ts";
 import { approachM, laneIndex, routeOf } from "../layout.ts";
-import type { World } from "../world.ts";
-import { type StartAct, seenM, shuffledArms, vehicleIsSeen, witness } from "./act.ts";
+import type { Vehicle, World } from "../world.ts";
+import { type StartAct, seenM, shuffledArms, watchOver, witness } from "./act.ts";
 
 export const wrongWaySpeedMin = 2;
 export const wrongWayMs = 3_000;
@@ -40,7 +40,8 @@ export const startWrongWay: StartAct = (stage) => {
   const record = witness("wrong-way", wrongWayMs);
   world.closedExit = lane;
   stage.lastArm = route.arm;
-  let driver: ReturnType<typeof addVehicle> | null = null;
+  let driver: Vehicle | null = null;
+  let isSeen = () => false;
 
   const leaveLane = () => {
     if (world.closedExit === lane) world.closedExit = -1;
@@ -49,7 +50,10 @@ export const startWrongWay: StartAct = (stage) => {
     step() {
       if (!driver) {
         const empty = (world.exits[lane] ?? []).length === 0;
-        if (empty) driver = addVehicle(world, { route, kind: "car", driver: { freeSpeed: speed }, speed });
+        if (empty) {
+          driver = addVehicle(world, { route, kind: "car", driver: { freeSpeed: speed }, speed });
+          isSeen = watchOver(stage, [driver]);
+        }
         if (!driver && world.nowMs - begunMs > giveUpMs) {
           leaveLane();
           return false;
@@ -57,7 +61,7 @@ export const startWrongWay: StartAct = (stage) => {
         return true;
       }
       const tailM = driver.frontM - driver.lengthM;
-      const holds = driver.frontM < approachM && driver.speed > wrongWaySpeedMin && vehicleIsSeen(stage, driver);
+      const holds = driver.frontM < approachM && driver.speed > wrongWaySpeedMin && isSeen();
       record.note(world.nowMs, holds, [driver.id]);
       if (tailM > approachM) leaveLane();
       if (driver.frontM > noticedAtM) world.sole = driver;
