@@ -15,10 +15,10 @@ const discsOf = ({ x, y, size, heading }: Body, slackM: number): Disc[] => {
   // Neighbouring discs overlap by at least half a radius, so no one slips in between.
   const count = 1 + 2 * Math.ceil(reach / (1.5 * r) - 1e-9);
   const step = count > 1 ? (2 * reach) / (count - 1) : 0;
-  return Array.from({ length: count }, (_, index) => {
-    const along = -reach + step * index;
-    return { x: x + along * Math.cos(heading), y: y + along * Math.sin(heading), r };
-  });
+  const [cos, sin] = [Math.cos(heading), Math.sin(heading)];
+  const discs: Disc[] = [];
+  for (let along = -reach; discs.length < count; along += step) discs.push({ x: x + along * cos, y: y + along * sin, r });
+  return discs;
 };
 
 export type Encounter = {
@@ -55,10 +55,11 @@ export const encounterOf = (a: Body, b: Body, slackM = 0): Encounter => {
       const px = other.x - one.x;
       const py = other.y - one.y;
       const reach = one.r + other.r;
-      gapM = Math.min(gapM, Math.max(0, Math.hypot(px, py) - reach));
+      gapM = Math.min(gapM, Math.max(0, Math.sqrt(px * px + py * py) - reach));
       collisionS = Math.min(collisionS, contactS(px, py, vx, vy, reach));
       const nearestS = square > 0 ? Math.min(HORIZON_S, Math.max(0, -(px * vx + py * vy) / square)) : 0;
-      const nearestM = Math.max(0, Math.hypot(px + vx * nearestS, py + vy * nearestS) - reach);
+      const [nx, ny] = [px + vx * nearestS, py + vy * nearestS];
+      const nearestM = Math.max(0, Math.sqrt(nx * nx + ny * ny) - reach);
       if (nearestM < missM) {
         missM = nearestM;
         missS = nearestS;

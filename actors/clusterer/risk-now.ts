@@ -16,7 +16,6 @@ import {
   frontOf,
   isFirst,
   pairFindings,
-  pairsOf,
   passes,
   stalled,
   WRONG_WAY_SPAN_MS,
@@ -110,7 +109,7 @@ export const assess = (scene: Scene, { objects, mediaTimeMs, imageWidth, imageHe
   noteMeetings(scene.halves, vehicles);
   forgetLooks(scene.halves, (trackId) => scene.histories.has(trackId));
   const found = [
-    ...pairFindings(pairsOf(bodies)),
+    ...pairFindings(bodies),
     ...congestion(bodies),
     ...stallings(scene, vehicles, sight),
     ...wrongWays(scene, vehicles, sight),

@@ -36,24 +36,6 @@ const pixelsBetween = (a: Body, b: Body): string => {
   return `${Math.round(Math.hypot(ax1 + ax2 - bx1 - bx2, ay1 + ay2 - by1 - by2) / 2)} px`;
 };
 
-/** Pairs further apart than a fast car drives in HORIZON_S cannot be in an encounter. */
-const PAIR_MAX_M = 60;
-
-export const pairsOf = (bodies: readonly Body[]): (readonly [Body, Body])[] => {
-  const pairs: (readonly [Body, Body])[] = [];
-  const byX = bodies.toSorted((a, b) => a.x - b.x);
-  byX.forEach((a, index) => {
-    for (let other = index + 1; other < byX.length; other++) {
-      const b = byX[other];
-      if (!b || b.x - a.x > PAIR_MAX_M) break;
-      // Where one is cut off by the picture's edge, its place is a guess; two people on foot are no traffic conflict.
-      if (a.cut || b.cut || !(isDriven(a) || isDriven(b)) || Math.abs(b.y - a.y) > PAIR_MAX_M) continue;
-      pairs.push([a, b]);
-    }
-  });
-  return pairs;
-};
-
 /** Below it vehicles queue, and small gaps are usual. */
 const TAILGATING_SPEED_MIN = 4;
 /** Drivers are taught 2 s and keep 1 to 2; below 0.9 s one in ten does, below 0.6 s nobody can react in time. */
@@ -85,8 +67,8 @@ const CONFLICT_HIGH_S = 1;
 const CONFLICT_BRAKING = 3.35;
 /** Who drives as slowly can stop within a metre. */
 const CONFLICT_SPEED_MIN = 4;
-/** Less than drivers must leave to a cyclist whom they overtake (1.5 m in many countries), and here somebody crosses. */
-const CONFLICT_MISS_M = 1.5;
+/** Half a metre, which is what estimated places are good for, on the 1.5 m that many laws ask for beside a cyclist. */
+const CONFLICT_MISS_M = 2;
 /** Slower people on foot may be standing: boxes tremble. */
 const WALKING_SPEED_MIN = 0.7;
 /** Ways that cross, rather than run side by side or meet in two lanes. */
@@ -96,12 +78,14 @@ const CROSSING_TO = degrees(150);
 /** Vehicles in neighbouring lanes pass a metre apart; their estimated places are no better than half of that. */
 const LANE_SLACK_M = 0.4;
 
-/** The braking with which the faster one, or for vehicles the one who finds it easier, could still avoid the contact. */
+const PAIR_SPEED_MIN = Math.min(TAILGATING_SPEED_MIN, CONFLICT_SPEED_MIN);
+
+/** The braking with which the contact could still be avoided, by whoever finds it easier. */
 const brakingNeeded = ({ a, b, relativeSpeed }: Encounter, inS: number, sameWay: boolean): number => {
   const seconds = Math.max(inS, 0.1);
   if (sameWay) return relativeSpeed / (2 * seconds);
-  // People on foot can always stop; that they would is nothing to rely on.
-  const speeds = [a, b].filter(isDriven).map(({ speed }) => speed);
+  // People on foot can always stop; that they would is nothing to rely on. Nor can one who stands.
+  const speeds = [a, b].filter((body) => isDriven(body) && body.speed >= WALKING_SPEED_MIN).map(({ speed }) => speed);
   return Math.min(...speeds) / (2 * seconds);
 };
 
@@ -112,16 +96,16 @@ const nearMiss = (encounter: Encounter): Finding | null => {
   const angle = other.heading === null ? null : angleBetween(driver.heading, other.heading);
   const crosses = angle !== null && angle > CROSSING_FROM && angle < CROSSING_TO;
   const unprotected = !isMotorVehicle(other.class);
-  const moves = other.speed >= WALKING_SPEED_MIN;
-  // Side by side and in opposite lanes vehicles pass at such distances all day; only a contact ahead counts there.
-  const close = collisionS !== null || (unprotected && crosses && moves && missM < CONFLICT_MISS_M);
-  const inS = collisionS ?? missS;
-  if (!close || inS > CONFLICT_S) return null;
+  // Outlines that overlap already are a queue, or a bicycle at the kerb, and no collision, unless the ways cross.
+  const contact = collisionS !== null && (collisionS > 0 || (unprotected && crosses));
+  // Side by side and in opposite lanes vehicles pass at such distances all day.
+  const passing = unprotected && crosses && other.speed >= WALKING_SPEED_MIN && missM < CONFLICT_MISS_M;
+  const inS = contact ? collisionS : missS;
+  if (!(contact || passing) || inS > CONFLICT_S) return null;
   if (brakingNeeded(encounter, inS, angle !== null && angle <= CROSSING_FROM) < CONFLICT_BRAKING) return null;
-  // A turning car is on a collision course with half the junction, and boxes of vehicles in a queue may overlap.
-  if (!unprotected && (!driver.steady || !other.steady || collisionS === 0)) return null;
-  const figure =
-    collisionS === null ? `passes ${missM.toFixed(1)} m apart in ${missS.toFixed(1)} s` : `time to collision ${inS.toFixed(1)} s`;
+  // A turning car is on a collision course with half the junction.
+  if (!unprotected && !(driver.steady && other.steady)) return null;
+  const figure = contact ? `time to collision ${inS.toFixed(1)} s` : `passes ${missM.toFixed(1)} m apart in ${inS.toFixed(1)} s`;
   return finding(
     "near-miss",
     inS <= CONFLICT_HIGH_S || gapM < CONFLICT_MISS_M ? "high" : "medium",
@@ -130,9 +114,31 @@ const nearMiss = (encounter: Encounter): Finding | null => {
   );
 };
 
-export const pairFindings = (pairs: readonly (readonly [Body, Body])[]): Finding[] => {
+/**
+ * The pairs that a rule could say anything about: one of them drives, fast enough, and they could be upon each other within the
+ * time that counts as a conflict. Two people on foot are none, nor is anyone cut off by the picture's edge, whose place is a guess.
+ */
+const pairsOf = (bodies: readonly Body[]): (readonly [Body, Body])[] => {
+  const pairs: (readonly [Body, Body])[] = [];
+  const whole = bodies.filter(({ cut }) => !cut);
+  for (const driver of whole) {
+    if (!isDriven(driver) || driver.speed < PAIR_SPEED_MIN) continue;
+    for (const other of whole) {
+      // Of two such drivers the pair is taken once.
+      const isBoth = isDriven(other) && other.speed >= PAIR_SPEED_MIN;
+      if (isBoth && other.trackId <= driver.trackId) continue;
+      if (other.trackId === driver.trackId) continue;
+      const reach = (driver.speed + other.speed) * CONFLICT_S + (driver.size.lengthM + other.size.lengthM) / 2 + CONFLICT_MISS_M;
+      const [dx, dy] = [other.x - driver.x, other.y - driver.y];
+      if (dx * dx + dy * dy <= reach * reach) pairs.push([driver, other]);
+    }
+  }
+  return pairs;
+};
+
+export const pairFindings = (bodies: readonly Body[]): Finding[] => {
   const found: Finding[] = [];
-  for (const [a, b] of pairs) {
+  for (const [a, b] of pairsOf(bodies)) {
     const following = followingOf(a, b);
     const behind = following && tailgating(following);
     if (behind) found.push(behind);
