@@ -93,7 +93,7 @@ export const forgetLooks = ({ looks }: RoadHalves, isKnown: (trackId: number) =>
 
 /** How far traffic is known to a side, and in what steps it is looked for; two lanes and some more. */
 const BESIDE_MAX_M = 8;
-const BESIDE_STEP_M = 1;
+const BESIDE_STEP_M = 0.5;
 /** One track alone may have been anywhere. */
 const BESIDE_PASSAGES_LEAST = 2;
 /** Where more of the traffic beside goes across, it is a junction, and no road with two halves. */
