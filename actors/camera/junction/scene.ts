@@ -13,7 +13,7 @@ import { stepTraffic } from "./traffic.ts";
 import { createView, type View } from "./view.ts";
 import { createWorld } from "./world.ts";
 
-export const stepMs = 50;
+export const stepMs = 100;
 export const pictureWidth = 960;
 export const pictureHeight = 540;
 

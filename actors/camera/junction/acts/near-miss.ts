@@ -8,7 +8,7 @@ import { mayEnter } from "../right-of-way.ts";
 import { canHold, hold, lightOf } from "../signals.ts";
 import { commit } from "../traffic.ts";
 import { isSeen } from "../view.ts";
-import type { Vehicle, Walker, World } from "../world.ts";
+import { usualArmLimit, type Vehicle, type Walker, type World } from "../world.ts";
 import { type ActTruth, type StartAct, shuffledArms } from "./act.ts";
 
 export const collisionTimeMaxS = 1.5;
@@ -19,7 +19,11 @@ export const separationMaxM = 1.5;
 
 const carSpeed = 9.2;
 const kerbAtM = 8.8;
+/** From one car to the next: the first must be gone before anybody steps out in front of the second. */
+const spacingM = 42;
 const roomLeastM = 0.4;
+/** Beside a vehicle, where somebody is too close for comfort. */
+const nearLaneM = 0.8;
 const giveUpMs = 16_000;
 /** From stepping out until the car is past. */
 const passingMs = 7_000;
@@ -75,16 +79,22 @@ const addCrosser = (world: World, arm: number, side: Side, stripM: number, rides
 /** Distance that a driver who sees somebody step out needs to stop. */
 const stoppingM = (speed: number): number => speed * 0.4 + (speed * speed) / 6;
 
-/** Everyone else on this crossing can still stop, or is through before the crosser gets to their lane. */
+/** Seconds between a vehicle's leaving the crossing and somebody's coming near its lane who steps out now. */
+const aheadS = (vehicle: Vehicle, crossing: RouteCrossing, side: Side, walker: Walker): number => {
+  const clearM = crossing.toM + vehicle.lengthM - vehicle.frontM;
+  const walkM = kerbAtM - side * crossing.lateralM - vehicle.widthM / 2 - walker.lengthM / 2 - nearLaneM;
+  return clearM < 0 ? Number.POSITIVE_INFINITY : walkM / walker.walkSpeed - clearM / Math.max(vehicle.speed, 0.1);
+};
+
+/** Everyone else on this crossing can still stop or is through before; those ahead of the car need not even brake. */
 const othersAreSafe = (world: World, car: Vehicle, arm: number, side: Side, walker: Walker): boolean =>
   world.vehicles.every((vehicle) => {
     if (vehicle === car) return true;
+    const sharesWay = vehicle.route.entry === car.route.entry || vehicle.route.exit === car.route.exit;
+    const isAhead = sharesWay && vehicle.route.exitAtM - vehicle.frontM < car.route.exitAtM - car.frontM;
     return vehicle.route.crossings.every((crossing) => {
-      const restM = crossing.fromM - vehicle.frontM;
-      const clearM = crossing.toM + vehicle.lengthM - vehicle.frontM;
-      if (crossing.arm !== arm || clearM < 0 || restM > stoppingM(vehicle.speed)) return true;
-      const walkM = kerbAtM - side * crossing.lateralM - vehicle.widthM / 2 - walker.lengthM / 2 - 0.8;
-      return clearM / Math.max(vehicle.speed, 0.1) < walkM / walker.walkSpeed;
+      if (crossing.arm !== arm || aheadS(vehicle, crossing, side, walker) > (isAhead ? 1.2 : 0)) return true;
+      return !isAhead && crossing.fromM - vehicle.frontM > stoppingM(vehicle.speed);
     });
   });
 
@@ -111,7 +121,7 @@ const runs = (world: World, route: Route): boolean =>
 
 /** Sees to a steady flow in a lane that flows already. */
 const addCar = (world: World, route: Route): void => {
-  if (!runs(world, route) || lastTailM(world, route.entry) < 30) return;
+  if (!runs(world, route) || lastTailM(world, route.entry) < spacingM) return;
   addVehicle(world, { route, kind: "car", driver: { freeSpeed: carSpeed }, speed: carSpeed });
 };
 
@@ -126,23 +136,23 @@ export const startNearMiss: StartAct = (stage) => {
   const { world, view, random } = stage;
   const begunMs = world.nowMs;
   const arm = shuffledArms(stage).find(
-    (each) =>
-      canHold(world.signals, each, begunMs + giveUpMs + passingMs) &&
-      (runs(world, routeOf(each, 0, "through")) || runs(world, routeOf(each, 1, "through"))),
+    (each) => canHold(world.signals, each, begunMs + giveUpMs + passingMs) && runs(world, routeOf(each, 1, "through")),
   );
   if (arm === undefined) return null;
-  const routes = [routeOf(arm, 1, "through"), routeOf(arm, 0, "through")] as const;
+  const route = routeOf(arm, 1, "through");
   // The crossing before the junction or the one behind it; the side is that of the outer lane's kerb.
   const place = random.next() < 0.5 ? 0 : 1;
-  const { arm: crossedArm, lateralM } = routes[0].crossings[place];
+  const { arm: crossedArm, lateralM } = route.crossings[place];
   const stripM = crossingToM + 0.3 * random.next();
   const side: Side = lateralM > 0 ? 1 : -1;
   const kerb = onArm(crossedArm, stripM, lateralM);
   if (!isSeen(view, kerb.x, kerb.y, 1.6)) return null;
   stage.lastArm = arm;
+  // Nobody who would wait to turn comes in between.
+  world.armLimit[arm] = 0;
   const rides = random.next() < 0.3 && !world.walkers.some((each) => each.kind === "bicycle");
   const walker = addCrosser(world, crossedArm, side, stripM, rides);
-  const roomMostM = 0.6 + 0.35 * random.next();
+  const roomMostM = 0.75 + 0.25 * random.next();
   const meeting: Encounter = { nearestM: Number.POSITIVE_INFINITY, nearestAtMs: 0, fromMs: -1 };
   let car: Vehicle | null = null;
 
@@ -165,19 +175,22 @@ export const startNearMiss: StartAct = (stage) => {
       return;
     }
   };
+  const comeOrPass = (): boolean => {
+    if (car) {
+      watch(meeting, placeVehicle(car, 0), placeWalker(walker, 0), world.nowMs);
+      return car.frontM < lineOf(car.route) + 8 && car.speed > 4;
+    }
+    hold(world.signals, world.nowMs + passingMs);
+    if ((world.nowMs - begunMs) % 500 === 0) addCar(world, route);
+    if (walker.leg === 1 && lightOf(world.signals, arm) === "green") stepOut();
+    return car !== null || world.nowMs - begunMs < giveUpMs;
+  };
   return {
     step() {
-      if (car) {
-        watch(meeting, placeVehicle(car, 0), placeWalker(walker, 0), world.nowMs);
-        if (car.frontM < lineOf(car.route) + 8 && car.speed > 4) return true;
-        car.heedless = false;
-        return false;
-      }
-      hold(world.signals, world.nowMs + passingMs);
-      if ((world.nowMs - begunMs) % 500 === 0) addCar(world, routes[(world.nowMs / 500) % 2 === 0 ? 0 : 1]);
-      if (walker.leg === 1 && lightOf(world.signals, arm) === "green") stepOut();
-      if (world.nowMs - begunMs < giveUpMs) return true;
-      walker.mayGo = null;
+      if (comeOrPass()) return true;
+      world.armLimit[arm] = usualArmLimit;
+      if (car) car.heedless = false;
+      else walker.mayGo = null;
       return false;
     },
     truth(): ActTruth | null {
