@@ -176,22 +176,36 @@ describe("confirmation", () => {
 });
 
 describe("absence", () => {
-  const standing = [[car(100)], [car(100)], [car(100)]];
   const nothing = (count: number): Detection[][] => Array.from({ length: count }, () => []);
 
+  /** Seen three times, moving `stepPx` a frame, then hidden, then seen again where it should be: under which id? */
+  const idAfter = (periodMs: number, stepPx: number, absentFrames: number): number[] => {
+    const seenAt = (frame: number) => [car(100 + stepPx * frame)];
+    const back = 3 + absentFrames;
+    const result = frames(
+      startTracks(),
+      periodMs,
+      ...[0, 1, 2].map(seenAt),
+      ...nothing(absentFrames),
+      ...[back, back + 1, back + 2].map(seenAt),
+    );
+    return ids(result.at(-1) ?? []);
+  };
+
   test("an unseen track is not shown", () => {
-    expect(frames(startTracks(), 500, ...standing, [])[3]).toEqual([]);
+    expect(frames(startTracks(), 500, [car(100)], [car(100)], [])[2]).toEqual([]);
   });
 
   test.each([
-    ["25 fps, 30 frames", 40, 30, 1],
-    ["25 fps, 31 frames", 40, 31, 2],
-    ["2 fps, 5 frames (3 s until it is seen again)", 500, 5, 1],
-    ["2 fps, 8 frames (4.5 s)", 500, 8, 2],
-    ["one frame in 10 s, none missed", 10_000, 0, 1],
-  ])("after an absence of %s", (_, periodMs, absentFrames, expectedId) => {
-    const result = frames(startTracks(), periodMs, ...standing, ...nothing(absentFrames), [car(100)], [car(100)], [car(100)]);
-    expect(ids(result.at(-1) ?? [])).toEqual([expectedId]);
+    ["30 frames at 25 fps", 40, 0, 30, 1],
+    ["31 frames at 25 fps", 40, 0, 31, 2],
+    ["2.5 s on the move, at 2 fps", 500, 60, 4, 1],
+    ["4.5 s on the move, at 2 fps", 500, 60, 8, 2],
+    ["10 s standing, at 2 fps", 500, 0, 19, 1],
+    ["16 s standing, at 2 fps", 500, 0, 31, 2],
+    ["no frame, one frame in 10 s", 10_000, 0, 0, 1],
+  ])("after an absence of %s", (_, periodMs, stepPx, absentFrames, expectedId) => {
+    expect(idAfter(periodMs, stepPx, absentFrames)).toEqual([expectedId]);
   });
 });
 
