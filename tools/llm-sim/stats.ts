@@ -1,0 +1,43 @@
+/** What the simulator counts of the requests to its chat endpoint. */
+
+export type Stats = {
+  readonly requests: number;
+  /** Answered in full, readable or not. */
+  readonly ok: number;
+  /** Answered with an error of any kind. The rest are under way, or their clients went away. */
+  readonly rejected: number;
+  /** Arrivals over a limit of their account. */
+  readonly violations: number;
+  readonly maxInFlight: number;
+  /** Requests by the last four characters of their key. */
+  readonly byKey: Readonly<Record<string, number>>;
+};
+
+const keysMax = 1_000;
+const otherKeys = "other";
+
+export const createTally = () => {
+  const counts = { requests: 0, ok: 0, rejected: 0, violations: 0, maxInFlight: 0 };
+  const byKey = new Map<string, number>();
+  let inFlight = 0;
+  return {
+    inFlight: () => inFlight,
+    count(what: "ok" | "rejected" | "violations"): void {
+      counts[what]++;
+    },
+    /** To be ended by `leave`. */
+    enter(key: string): number {
+      inFlight++;
+      counts.maxInFlight = Math.max(counts.maxInFlight, inFlight);
+      const masked = key.slice(-4);
+      // The last place is that of all keys which find none.
+      const name = byKey.has(masked) || byKey.size < keysMax - 1 ? masked : otherKeys;
+      byKey.set(name, (byKey.get(name) ?? 0) + 1);
+      return ++counts.requests;
+    },
+    leave(): void {
+      inFlight--;
+    },
+    stats: (): Stats => ({ ...counts, byKey: Object.fromEntries(byKey) }),
+  };
+};
