@@ -16,6 +16,10 @@ const FLOW_SPEED_MIN = 1.5;
 /** The road of today may not be that of yesterday: what was learned counts half after so long. */
 const HALVE_AFTER_MS = 30 * 60_000;
 
+/** Tracks that crossed so many cells tell whether the flow still holds; of so many, half flagged means that it does not. */
+const WAY_LEAST = 5;
+const RECENT = 12;
+
 type Step = { readonly cell: number; readonly direction: number; readonly ms: number };
 type Trail = { readonly steps: Step[]; last: { readonly u: number; readonly v: number }; seenMs: number; flagged: boolean };
 
@@ -24,12 +28,15 @@ export type Flow = {
   readonly counts: Uint8Array;
   readonly trails: Map<number, Trail>;
   halvedMs: number | null;
+  /** Of the last tracks that went some way, whether each was flagged. */
+  readonly recent: boolean[];
 };
 
 export const startFlow = (): Flow => ({
   counts: new Uint8Array(COLUMNS * ROWS * DIRECTIONS),
   trails: new Map(),
   halvedMs: null,
+  recent: [],
 });
 
 /** The clock of the media starts anew: the tracks of before are over. */
@@ -67,16 +74,22 @@ const extend = (trails: Map<number, Trail>, vehicle: Body, sight: Sight): void =
   trail.seenMs = sight.ms;
 };
 
-const endTrail = ({ counts, trails }: Flow, trackId: number): void => {
+const endTrail = ({ counts, trails, recent }: Flow, trackId: number): void => {
   const trail = trails.get(trackId);
   trails.delete(trackId);
-  if (!trail || trail.flagged) return;
+  if (!trail) return;
+  if (trail.steps.length >= WAY_LEAST) recent.push(trail.flagged);
+  if (recent.length > RECENT) recent.shift();
+  if (trail.flagged) return;
   for (const { cell, direction } of trail.steps) {
     const at = cell * DIRECTIONS + direction;
     if (counts[at] === 255) halve(counts, cell);
     counts[at] = (counts[at] ?? 0) + 1;
   }
 };
+
+/** Half of the traffic goes against what is known: not the drivers are wrong but the picture, because the camera was turned. */
+export const isOutdated = ({ recent }: Flow): boolean => recent.filter((flagged) => flagged).length >= RECENT / 2;
 
 /** Keeps the shares of a cell's directions. */
 const halve = (counts: Uint8Array, cell: number): void => {

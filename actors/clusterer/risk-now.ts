@@ -5,7 +5,7 @@
 import type { HazardType } from "../../protocols/detection.ts";
 import type { TrackedObject } from "../../protocols/frame.ts";
 import { isVehicle } from "../../protocols/road-user.ts";
-import { type Flow, flagTrack, flowHeading, flowVote, followFlow, restartFlow, startFlow } from "./flow.ts";
+import { type Flow, flagTrack, flowHeading, flowVote, followFlow, isOutdated, restartFlow, startFlow } from "./flow.ts";
 import { groundOf, isCut, type Sight } from "./ground.ts";
 import { type GroundFit, learnSize, startFit } from "./ground-fit.ts";
 import { type Body, bodiesOf, type Histories, hiddenStanding, noteObjects, SLOW_SPEED } from "./kinematics.ts";
@@ -60,10 +60,10 @@ type Stop = {
 /** What one camera's lane remembers. Changed in place; bounded by the number of tracks. */
 export type Scene = {
   /** Of the camera and its road. */
-  readonly fit: GroundFit;
-  readonly flow: Flow;
-  readonly halves: RoadHalves;
-  readonly waiting: Waiting;
+  fit: GroundFit;
+  flow: Flow;
+  halves: RoadHalves;
+  waiting: Waiting;
   /** Of those who are there. */
   readonly histories: Histories;
   readonly stops: Map<number, Stop>;
@@ -89,6 +89,12 @@ export const restartScene = (scene: Scene): void => {
   scene.pending.clear();
 };
 
+/** The camera was turned: everything learned of its view is wrong. */
+const forgetRoad = (scene: Scene): void => {
+  const { fit, flow, halves, waiting } = startScene();
+  Object.assign(scene, { fit, flow, halves, waiting });
+};
+
 export type Moment = {
   readonly objects: readonly TrackedObject[];
   readonly mediaTimeMs: number;
@@ -106,6 +112,7 @@ export const assess = (scene: Scene, { objects, mediaTimeMs, imageWidth, imageHe
   const bodies = bodiesOf(scene.histories, objects, sight);
   const vehicles = bodies.filter((body) => isVehicle(body.class) && body.class !== "bicycle");
   followFlow(scene.flow, vehicles, sight);
+  if (isOutdated(scene.flow)) forgetRoad(scene);
   noteMeetings(scene.halves, vehicles);
   forgetLooks(scene.halves, (trackId) => scene.histories.has(trackId));
   const found = [

@@ -60,6 +60,13 @@ describe("identity", () => {
     expect(ids(result[2] ?? [])).toEqual([2]);
   });
 
+  test("the less time, the shorter a jump may be", () => {
+    const jump = (periodMs: number) =>
+      frames(startTracks(), periodMs, [car(100)], [car(101)], [car(280)], [car(281)], [car(282)]);
+    expect(ids(jump(40).at(-1) ?? [])).toEqual([2]);
+    expect(ids(jump(1000).at(-1) ?? [])).toEqual([1]);
+  });
+
   test("ids count on in a new segment, and nothing is carried over", () => {
     const tracks = startTracks();
     trackFrame(tracks, { segment: 0, mediaTimeMs: 9000, detections: [car(100)] });
@@ -135,6 +142,11 @@ describe("scores", () => {
   test("an unsure detection that overlaps little is not taken", () => {
     const result = frames(startTracks(), 500, [car(100)], [car(100)], [car(160, 100, 0.2)]);
     expect(result[2]).toEqual([]);
+  });
+
+  test("an unsure detection does not bring back what was lost", () => {
+    const result = frames(startTracks(), 500, [car(100)], [car(100)], [], [car(100, 100, 0.2)], [car(100)]);
+    expect(result.map(ids)).toEqual([[1], [1], [], [], [1]]);
   });
 
   test("a detection below the low score is nothing", () => {
