@@ -15,6 +15,7 @@ export type Stats = {
 
 const keysMax = 1_000;
 const otherKeys = "other";
+const noKey = "none";
 
 export const createTally = () => {
   const counts = { requests: 0, ok: 0, rejected: 0, violations: 0, maxInFlight: 0 };
@@ -29,7 +30,7 @@ export const createTally = () => {
     enter(key: string): number {
       inFlight++;
       counts.maxInFlight = Math.max(counts.maxInFlight, inFlight);
-      const masked = key.slice(-4);
+      const masked = key.slice(-4) || noKey;
       // The last place is that of all keys which find none.
       const name = byKey.has(masked) || byKey.size < keysMax - 1 ? masked : otherKeys;
       byKey.set(name, (byKey.get(name) ?? 0) + 1);
