@@ -190,7 +190,7 @@ describe("confirmation", () => {
 describe("absence", () => {
   const nothing = (count: number): Detection[][] => Array.from({ length: count }, () => []);
 
-  /** Seen three times, moving `stepPx` a frame, then hidden, then seen again where it should be: under which id? */
+  /** The id of one seen three times, moving `stepPx` a frame, then hidden, then seen again where it should be. */
   const idAfter = (periodMs: number, stepPx: number, absentFrames: number): number[] => {
     const seenAt = (frame: number) => [car(100 + stepPx * frame)];
     const back = 3 + absentFrames;
