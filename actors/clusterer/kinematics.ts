@@ -11,15 +11,14 @@ type Sample = { readonly ms: number; readonly u: number; readonly v: number };
 
 export type History = {
   class: string;
-  readonly firstMs: number;
   lastMs: number;
   /** Oldest first; at least SAMPLE_GAP_MS apart but for the newest. */
   readonly samples: Sample[];
-  /** Where it has not left the surroundings of since `stoodMs`. */
+  /** From here it has not moved away since. */
   anchor: Sample;
   /** Radians on the ground; null until it has moved. */
   heading: number | null;
-  /** Greatest distance from where it was first seen, metres. */
+  /** The greatest distance that lay between the ends of its history, metres. */
   travelledM: number;
   /** Below SLOW_SPEED since then; null while faster. */
   slowSinceMs: number | null;
@@ -31,8 +30,6 @@ export type Histories = Map<number, History>;
 
 /** A road user at the moment of a frame, on the ground. Metres, seconds, radians. */
 export type Body = {
-  /** Of the object in the frame. */
-  readonly index: number;
   readonly trackId: number;
   readonly class: string;
   readonly bbox: Box;
@@ -68,7 +65,7 @@ const SPEED_GAP_MAX_MS = 2500;
 const BACKDATE_MAX_MS = 500;
 /** A heading needs so much way: less may be the trembling of a box. */
 const HEADING_WAY_M = 1.5;
-/** Metres per second: a brisk walk. Traffic below it creeps or stands. */
+/** Metres per second: a slow bicycle. Traffic below it creeps or stands. */
 export const SLOW_SPEED = 3;
 /** A stroll. Below it and not standing, traffic creeps; a queue that drives off is faster within two seconds. */
 const CREEP_SPEED = 2;
@@ -93,7 +90,6 @@ export const noteObjects = (histories: Histories, objects: readonly TrackedObjec
       if (histories.size >= HISTORIES_MAX && !dropOldest(histories, ms)) continue;
       histories.set(trackId, {
         class: className,
-        firstMs: ms,
         lastMs: ms,
         samples: [...before(object, sample), sample],
         anchor: sample,
@@ -145,24 +141,24 @@ export const bodiesOf = (
   { ground, imageWidth, imageHeight }: Sight,
 ): Body[] => {
   const bodies: Body[] = [];
-  objects.forEach((object, index) => {
+  for (const object of objects) {
     const history = histories.get(object.trackId);
-    if (!history) return;
+    if (!history) continue;
     const size = usualSize(object.class);
     const place = ({ u, v }: Sample): GroundPoint => ground.place(u, v, size.heightM / 2);
     const path = history.samples.map((sample) => ({ ms: sample.ms, ...place(sample) }));
     const here = path.at(-1);
-    if (!here) return;
-    const { vx, vy } = velocityOf(path);
+    if (!here) continue;
+    const velocity = velocityOf(path);
+    const { vx, vy } = velocity ?? { vx: 0, vy: 0 };
     const start = path[0] ?? here;
     history.travelledM = Math.max(history.travelledM, Math.hypot(here.x - start.x, here.y - start.y));
     history.heading = headingOf(path) ?? history.heading;
     const speed = Math.hypot(vx, vy);
-    history.slowSinceMs = speed < SLOW_SPEED && path.length > 1 ? (history.slowSinceMs ?? here.ms) : null;
-    const creeps = path.length > 1 && speed < CREEP_SPEED && here.ms - history.anchor.ms < STANDS_MS;
+    history.slowSinceMs = velocity && speed < SLOW_SPEED ? (history.slowSinceMs ?? here.ms) : null;
+    const creeps = velocity && speed < CREEP_SPEED && here.ms - history.anchor.ms < STANDS_MS;
     history.creepsSinceMs = creeps ? (history.creepsSinceMs ?? here.ms) : null;
     bodies.push({
-      index,
       trackId: object.trackId,
       class: object.class,
       bbox: object.bbox,
@@ -180,7 +176,7 @@ export const bodiesOf = (
       steady: isSteady(path),
       cut: isCut(object.bbox, imageWidth, imageHeight),
     });
-  });
+  }
   return bodies;
 };
 
@@ -197,11 +193,13 @@ export const hiddenStanding = (histories: Histories, { ground, ms }: Sight): Gro
 
 type PathPoint = GroundPoint & { readonly ms: number };
 
-/** Least-squares slope over the last SPEED_SPAN_MS, or between the last two points where frames are further apart. */
-const velocityOf = (path: readonly PathPoint[]): { readonly vx: number; readonly vy: number } => {
+type Velocity = { readonly vx: number; readonly vy: number };
+
+/** Least-squares slope over the last SPEED_SPAN_MS, or between the last two points where frames are further apart; null when unknown. */
+const velocityOf = (path: readonly PathPoint[]): Velocity | null => {
   const last = path.at(-1);
   const before = path.at(-2);
-  if (!last || !before || last.ms - before.ms > SPEED_GAP_MAX_MS) return { vx: 0, vy: 0 };
+  if (!last || !before || last.ms - before.ms > SPEED_GAP_MAX_MS) return null;
   const fromMs = Math.min(before.ms, last.ms - SPEED_SPAN_MS);
   const recent = path.filter(({ ms }) => ms >= fromMs);
   let [meanS, meanX, meanY] = [0, 0, 0];
@@ -217,7 +215,7 @@ const velocityOf = (path: readonly PathPoint[]): { readonly vx: number; readonly
     slopeX += s * (x - meanX);
     slopeY += s * (y - meanY);
   }
-  return spread > 0 ? { vx: slopeX / spread, vy: slopeY / spread } : { vx: 0, vy: 0 };
+  return spread > 0 ? { vx: slopeX / spread, vy: slopeY / spread } : null;
 };
 
 /** Compares the last two stretches of the way, each at least STRETCH_MS long. */

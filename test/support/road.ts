@@ -68,7 +68,6 @@ export const look = (camera: CameraModel, users: readonly RoadUser[], seconds: n
 export const aBody = (overrides: Partial<Body> = {}): Body => {
   const { class: className = "car", heading = 0, speed = 10 } = overrides;
   return {
-    index: 0,
     trackId: 1,
     class: className,
     bbox: [100, 100, 200, 150],

@@ -115,7 +115,7 @@ test("after a long gap the speed is unknown, not a guess", () => {
     const objects = look(mast, [straight(1, "car", { x: -10, y: 30, heading: 0, speed: 4 })], seconds);
     noteObjects(histories, objects, seconds * 1000);
     const [body] = bodiesOf(histories, objects, sightAt(seconds));
-    expect(body?.speed).toBe(0);
+    expect([body?.speed, body?.slowMs, body?.creepsMs]).toEqual([0, 0, 0]);
   }
 });
 
