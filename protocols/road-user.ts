@@ -1,8 +1,8 @@
 /** What the detector's classes mean on a road. Closed lists, shared by tracking, grouping, rules and prompts. */
 
 /** Bodies with an engine and a car's shape; detectors confuse them with one another. */
-export const motorVehicleClasses: readonly string[] = ["car", "bus", "truck"];
-export const vehicleClasses: readonly string[] = [...motorVehicleClasses, "motorcycle", "bicycle"];
+const motorVehicleClasses: readonly string[] = ["car", "bus", "truck"];
+const vehicleClasses: readonly string[] = [...motorVehicleClasses, "motorcycle", "bicycle"];
 
 const motorVehicles = new Set(motorVehicleClasses);
 const vehicles = new Set(vehicleClasses);
