@@ -8,7 +8,7 @@ import { type Random, randomInt, seededRandom } from "../../runtime/random.ts";
 import { answerTo, ChatRequest, garbageKinds, garbageOf, readQuestion, tokensOf } from "./answer.ts";
 import { accountBook, type Refusal, refusals } from "./limits.ts";
 import type { SimSettings } from "./options.ts";
-import { createTally, type Stats } from "./stats.ts";
+import { createTally, inFlightMax, type Stats } from "./stats.ts";
 
 export type LlmSimOptions = SimSettings & {
   /** Of arrivals, limits and latencies. */
@@ -26,7 +26,6 @@ export type LlmSim = AsyncDisposable & {
 };
 
 const bodyMaxBytes = 4 * 1024 * 1024;
-const inFlightMax = 2_000;
 const slowMs = 29_000;
 const defaultLatencyMs = [200, 200] as const;
 const models = ["qwen-vl-plus", "qwen-vl-max", "sim-vl"];
@@ -76,7 +75,6 @@ type Sim = {
   readonly random: Random;
   readonly tally: ReturnType<typeof createTally>;
   readonly accountOf: ReturnType<typeof accountBook>;
-  readonly stopping: AbortSignal;
 };
 
 const latencyOf = ({ settings, random }: Sim): number => {
@@ -108,9 +106,7 @@ const completion = (sim: Sim, { model, messages }: ChatRequest, number: number) 
 
 /** `number` counts requests from 1. Rejects when the client goes away or the simulator stops. */
 const answerChat = async (sim: Sim, request: Request, key: string, number: number): Promise<Response> => {
-  const { settings, clock, random, tally, stopping } = sim;
-  if (tally.inFlight() > inFlightMax)
-    return failure(503, "overloaded", `llm-sim: ${inFlightMax} requests are in flight already`, { "retry-after": "1" });
+  const { settings, clock, random, tally } = sim;
   const account = key === "" ? null : sim.accountOf(key);
   // Judged at arrival, before the body is read: what reads slowly would come later than it was sent.
   const over = account?.admitRequest(clock.monotonicMs()) ?? null;
@@ -129,7 +125,7 @@ const answerChat = async (sim: Sim, request: Request, key: string, number: numbe
   if (settings.profile === "429" && number % 2 === 0)
     return refused({ kind: refusalKinds[(number / 2 - 1) % refusalKinds.length] ?? "requests", retryAfterMs: 1_000 });
 
-  await delay(clock, latencyOf(sim), AbortSignal.any([request.signal, stopping]));
+  await delay(clock, latencyOf(sim), request.signal);
   if (settings.profile === "5xx") {
     const status = brokenStatuses[randomInt(random, brokenStatuses.length)] ?? 500;
     return failure(status, "internal_error", `llm-sim: the provider is out of order (${status})`);
@@ -138,16 +134,20 @@ const answerChat = async (sim: Sim, request: Request, key: string, number: numbe
 };
 
 const serveChat = async (sim: Sim, request: Request): Promise<Response> => {
-  const { tally, stopping } = sim;
+  const { tally } = sim;
   const key = keyOf(request);
-  const number = tally.enter(key);
+  const number = tally.arrive(key);
+  if (!tally.enter()) {
+    tally.count("rejected");
+    return failure(503, "overloaded", `llm-sim: ${inFlightMax} requests are in flight already`, { "retry-after": "1" });
+  }
   try {
     const response = await answerChat(sim, request, key, number);
     tally.count(response.ok ? "ok" : "rejected");
     return response;
   } catch (thrown) {
-    if (!request.signal.aborted && !stopping.aborted) throw thrown;
-    return failure(503, "stopped", "llm-sim: stopped"); // nobody waits for it
+    if (!request.signal.aborted) throw thrown;
+    return failure(503, "cut_off", "llm-sim: cut off"); // nobody reads it
   } finally {
     tally.leave();
   }
@@ -167,9 +167,8 @@ const serveModels = ({ accountOf, clock }: Sim, request: Request): Response => {
 export const startLlmSim = async (options: LlmSimOptions = {}): Promise<LlmSim> => {
   const { clock = systemClock, random = seededRandom(options.seed ?? 1), port = 0, rps, rpm, tpm } = options;
   const tally = createTally();
-  const stopping = new AbortController();
   const accountOf = accountBook(options.accounts, { rps, rpm, tpm });
-  const sim: Sim = { settings: options, clock, random, tally, accountOf, stopping: stopping.signal };
+  const sim: Sim = { settings: options, clock, random, tally, accountOf };
   const server = Bun.serve({
     hostname: "127.0.0.1",
     port,
@@ -189,8 +188,7 @@ export const startLlmSim = async (options: LlmSimOptions = {}): Promise<LlmSim> 
     error: (thrown) => failure(500, "internal_error", `llm-sim: ${reasonOf(thrown)}`),
   });
   const stop = async () => {
-    stopping.abort(new Error("the simulator stops"));
-    await server.stop(true);
+    await server.stop(true); // aborts the signals of requests under way
   };
   const bound = server.port ?? port;
   return { url: `http://127.0.0.1:${bound}`, port: bound, stats: tally.stats, stop, [Symbol.asyncDispose]: stop };

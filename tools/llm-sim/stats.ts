@@ -13,6 +13,7 @@ export type Stats = {
   readonly byKey: Readonly<Record<string, number>>;
 };
 
+export const inFlightMax = 2_000;
 const keysMax = 1_000;
 const otherKeys = "other";
 const noKey = "none";
@@ -22,19 +23,23 @@ export const createTally = () => {
   const byKey = new Map<string, number>();
   let inFlight = 0;
   return {
-    inFlight: () => inFlight,
     count(what: "ok" | "rejected" | "violations"): void {
       counts[what]++;
     },
-    /** To be ended by `leave`. */
-    enter(key: string): number {
-      inFlight++;
-      counts.maxInFlight = Math.max(counts.maxInFlight, inFlight);
+    /** The number of the request, from 1. */
+    arrive(key: string): number {
       const masked = key.slice(-4) || noKey;
       // The last place is that of all keys which find none.
       const name = byKey.has(masked) || byKey.size < keysMax - 1 ? masked : otherKeys;
       byKey.set(name, (byKey.get(name) ?? 0) + 1);
       return ++counts.requests;
+    },
+    /** False when no more may be in flight; else to be ended by `leave`. */
+    enter(): boolean {
+      if (inFlight >= inFlightMax) return false;
+      inFlight++;
+      counts.maxInFlight = Math.max(counts.maxInFlight, inFlight);
+      return true;
     },
     leave(): void {
       inFlight--;
