@@ -65,12 +65,12 @@ const countOf = (value: unknown): number | null => {
 };
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is taken out
-const controlCharacters = /[\u0000-\u001f\u007f]+/g;
+const spaces = /[\u0000-\u001f\u007f\s]+/g;
 
 const textOf = (value: unknown, lengthMax: number): string => {
   const text = Array.isArray(value) ? value.filter((each) => typeof each === "string").join("; ") : value;
   if (typeof text !== "string") return "";
-  return text.replace(controlCharacters, " ").trim().slice(0, lengthMax).toWellFormed();
+  return text.replace(spaces, " ").trim().slice(0, lengthMax).toWellFormed();
 };
 
 const riskTypesOf = (value: unknown): string[] => {

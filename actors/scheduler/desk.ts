@@ -1,134 +1,210 @@
-/** Who may be called, and when: quota groups with their keys, limits on send times, pauses, and what models are known to refuse. */
-import type { Metrics } from "../../runtime/metrics.ts";
-import { type Cooldown, createKeyPool, type KeyOutcome, type KeyUse, type KeyView, type Strategy } from "./keys.ts";
-import type { CallOutcome, Endpoint } from "./openai.ts";
-import { groupPauseMs } from "./retry.ts";
-import { type RateLimits, sendLimit } from "./window.ts";
+/**
+ * Where tasks wait for a call, and the one retry loop. Tasks stand in one line by urgency; a call starts when there is room
+ * and some quota group has a seat; every task ends by its deadline. Waiting never blocks: each task is a promise.
+ */
+import { riskRank } from "../../protocols/ids.ts";
+import type { Cancel, Clock } from "../../runtime/clock.ts";
+import { reasonOf } from "../../runtime/errors.ts";
+import type { Random } from "../../runtime/random.ts";
+import { createLine, type DeskTask, type Ended, endOf, leastCallMs, type Waiting } from "./line.ts";
+import type { CallOutcome, Usage } from "./outcome.ts";
+import type { Quota, QuotaEvent, Seat } from "./quota.ts";
+import { createServiceTime } from "./service-time.ts";
 
-export type QuotaGroup = {
-  /** An account and a model: the provider's limits are the group's, however many keys it has. */
-  readonly name: string;
-  readonly baseUrl: string;
-  readonly model: string;
-  readonly limits: RateLimits;
-  readonly maxInFlight: number | null;
-  readonly keys: readonly { readonly id: string; readonly secret: string; readonly priority: number }[];
+export type CallRecord = {
+  readonly seat: Seat;
+  readonly outcome: CallOutcome;
+  readonly durationMs: number;
+  readonly usage: Usage | null;
 };
 
-export type DeskOptions = {
-  readonly groups: readonly QuotaGroup[];
-  readonly limits: RateLimits;
-  readonly selection: Strategy;
-  readonly cooldown: Cooldown;
+export type DeskPorts<Task> = {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly quota: Quota;
+  readonly call: (seat: Seat, task: Task, timeoutMs: number, signal: AbortSignal) => Promise<CallOutcome>;
+  readonly called: (record: CallRecord) => void;
+  readonly changed: (event: QuotaEvent) => void;
 };
 
-/** Clocks of two machines differ, and requests bunch on the way: windows are kept a little longer than the provider's. */
-const slackMs = 50;
-
-export type Ticket = { readonly use: KeyUse; readonly endpoint: Endpoint; readonly jsonMode: boolean };
-
-export type Desk = {
-  /** A key that may be called at this moment; null when there is none. */
-  readonly take: (nowMs: number) => Ticket | null;
-  readonly giveBack: (ticket: Ticket, outcome: CallOutcome | null, nowMs: number) => void;
-  /** The earliest time at which a call may be possible; Infinity when nothing but a person can help. */
-  readonly hopeAtMs: (nowMs: number) => number;
-  readonly refuseJsonMode: (ticket: Ticket) => void;
-  readonly view: (nowMs: number) => readonly KeyView[];
+export type DeskSettings = {
+  readonly maxConcurrent: number;
+  readonly retriesMax: number;
+  readonly timeoutMs: number;
 };
 
-type Group = {
-  readonly spec: QuotaGroup;
-  readonly limit: ReturnType<typeof sendLimit>;
-  inFlight: number;
-  closedUntilMs: number;
-  failures: number;
-  parked: string | null;
-  jsonMode: boolean;
+export type Desk<Task> = {
+  /** Rejects only when `signal` is aborted. */
+  readonly assess: (task: Task, signal: AbortSignal) => Promise<Ended>;
+  readonly waiting: () => number;
+  readonly inFlight: () => number;
+  readonly close: () => void;
 };
 
-const outcomeOf = (outcome: CallOutcome | null): KeyOutcome => {
-  if (outcome === null) return "neutral";
-  if (outcome.ok) return "succeeded";
-  return outcome.action === "elsewhere" || outcome.action === "slow_down" ? "failed" : "neutral";
-};
+/** Each level of risk stands before others as if it were so much older: dangerous first, yet nothing waits for ever. */
+const headStartMs = 2_000;
+/** Of any kind, throttled and misdirected ones included. */
+const callsMax = 10;
+const backoffMs = 250;
+const backoffMaxMs = 2_000;
+/** A wall clock that is set moves deadlines; the line is looked at again at least this often. */
+const lookAgainMs = 1_000;
+/** A call that was given less than this and ran into its task's deadline says nothing about the provider. */
+const fairTimeMs = 5_000;
+/** However far off a task's deadline is, by the clock of whoever made it. */
+const waitMaxMs = 600_000;
 
-export const createDesk = ({ groups, limits, selection, cooldown }: DeskOptions): Desk => {
-  const overall = sendLimit(limits, slackMs);
-  const byName = new Map<string, Group>(
-    groups.map((spec) => [
-      spec.name,
-      { spec, limit: sendLimit(spec.limits, slackMs), inFlight: 0, closedUntilMs: 0, failures: 0, parked: null, jsonMode: true },
-    ]),
-  );
-  const keys = createKeyPool(
-    groups.flatMap(({ name, keys: own }) => own.map(({ id, priority }) => ({ id, priority, group: name }))),
-    selection,
-    cooldown,
-  );
-  const groupOf = (name: string): Group => {
-    const group = byName.get(name);
-    if (!group) throw new Error(`there is no quota group ${name}`);
-    return group;
+export const createDesk = <Task extends DeskTask>(ports: DeskPorts<Task>, settings: DeskSettings): Desk<Task> => {
+  const { clock, random, quota } = ports;
+  const line = createLine<Task>();
+  const serviceTime = createServiceTime();
+  let inFlight = 0;
+  let arrivals = 0;
+  let cancelWake: Cancel = () => {};
+  let isClosed = false;
+
+  const finish = (entry: Waiting<Task>, end: Ended["end"], reason: string, text = "") => {
+    const { calls, durationMs, lastSeat, lastReason } = entry;
+    entry.resolve({
+      end,
+      text,
+      reason: end === "expired" && calls > 0 && lastReason !== "" ? `${reason}; last: ${lastReason}` : reason,
+      model: lastSeat?.group.model ?? null,
+      keyId: lastSeat?.keyId ?? null,
+      calls,
+      durationMs,
+    });
   };
-  const opensAtMs = (group: Group, nowMs: number): number =>
-    group.parked === null
-      ? Math.max(group.closedUntilMs, group.limit.nextAtMs(nowMs), overall.nextAtMs(nowMs))
-      : Number.POSITIVE_INFINITY;
+
+  /** Goes along the line once: ends what has no time or no hope left, starts what can start, and sets the next wake. */
+  const look = () => {
+    cancelWake();
+    if (isClosed) return;
+    const nowMs = clock.monotonicMs();
+    const wallMs = clock.nowMs();
+    const hopeInMs = quota.hopeAtMs(nowMs) - nowMs;
+    const p90Ms = serviceTime.p90Ms(nowMs);
+    let wakeInMs = lookAgainMs;
+    let hasSeats = true;
+    for (const entry of line.takeAll()) {
+      const leftMs = entry.deadlineAt - wallMs;
+      const end = endOf(entry, leftMs, hopeInMs, p90Ms);
+      if (end) {
+        finish(entry, ...end);
+        continue;
+      }
+      const seat =
+        hasSeats && inFlight < settings.maxConcurrent && entry.notBeforeMs <= nowMs ? quota.take(nowMs, entry.avoid) : null;
+      if (seat) {
+        start(entry, seat, leftMs);
+        continue;
+      }
+      if (entry.notBeforeMs <= nowMs)
+        hasSeats = false; // the first that could go and cannot: nor can those behind it
+      else wakeInMs = Math.min(wakeInMs, entry.notBeforeMs - nowMs);
+      wakeInMs = Math.min(wakeInMs, leftMs);
+      line.enter(entry);
+    }
+    if (line.size() === 0) return;
+    const nextHopeMs = quota.hopeAtMs(nowMs) - nowMs;
+    if (nextHopeMs > 0) wakeInMs = Math.min(wakeInMs, nextHopeMs);
+    cancelWake = clock.after(Math.max(1, wakeInMs), look);
+  };
+
+  const start = (entry: Waiting<Task>, seat: Seat, leftMs: number) => {
+    inFlight++;
+    entry.calls++;
+    entry.lastSeat = seat;
+    const startedMs = clock.monotonicMs();
+    const timeoutMs = Math.min(settings.timeoutMs, leftMs);
+    const done = (outcome: CallOutcome) => {
+      const nowMs = clock.monotonicMs();
+      const durationMs = nowMs - startedMs;
+      inFlight--;
+      entry.durationMs += durationMs;
+      if (outcome.action === "answer") serviceTime.add(durationMs, nowMs);
+      const isOwnTimeout = outcome.action === "retry-elsewhere" && outcome.cause === "timeout" && timeoutMs < fairTimeMs;
+      const event = quota.release(seat, outcome, !isOwnTimeout || timeoutMs === settings.timeoutMs, nowMs);
+      const usage = "usage" in outcome ? (outcome.usage ?? null) : null;
+      ports.called({ seat, outcome, durationMs, usage });
+      if (event) ports.changed(event);
+      settle(entry, outcome, seat);
+      look();
+    };
+    const call = async () => ports.call(seat, entry.task, timeoutMs, entry.signal);
+    // The port never rejects; if it did, or threw, the seat must not be lost.
+    call().then(done, (thrown: unknown) => done({ action: "give-up", reason: reasonOf(thrown) }));
+  };
+
+  const again = (entry: Waiting<Task>, afterMs: number, avoid: string | null) => {
+    if (entry.calls >= callsMax) return finish(entry, "refused", `given up after ${entry.calls} calls: ${entry.lastReason}`);
+    entry.notBeforeMs = clock.monotonicMs() + afterMs;
+    entry.avoid = avoid;
+    line.enter(entry);
+  };
+
+  const settle = (entry: Waiting<Task>, outcome: CallOutcome, seat: Seat) => {
+    if (outcome.action === "answer") return finish(entry, "answered", "", outcome.text);
+    entry.lastReason = outcome.reason;
+    switch (outcome.action) {
+      case "bad-answer":
+        return finish(entry, "bad-answer", outcome.reason);
+      case "give-up":
+        return finish(entry, "refused", outcome.reason);
+      case "aborted":
+        return; // the caller has been told by its signal
+      case "retry-plain":
+      case "park-key":
+        return again(entry, 0, null);
+      case "park-model":
+      case "retry-after":
+        return again(entry, 0, seat.group.name);
+      case "retry-elsewhere": {
+        entry.retries++;
+        if (entry.deadlineAt - clock.nowMs() < leastCallMs) return again(entry, 0, null); // ends as expired at once
+        if (entry.retries > settings.retriesMax) return finish(entry, "refused", `${outcome.reason}, after ${entry.calls} calls`);
+        const ceilingMs = Math.min(backoffMaxMs, backoffMs * 2 ** (entry.retries - 1));
+        return again(entry, random.next() * ceilingMs, seat.group.name);
+      }
+    }
+  };
 
   return {
-    take(nowMs) {
-      const use = keys.take(nowMs, (name) => {
-        const group = groupOf(name);
-        return opensAtMs(group, nowMs) <= nowMs && group.inFlight < (group.spec.maxInFlight ?? Number.POSITIVE_INFINITY);
-      });
-      if (!use) return null;
-      const group = groupOf(use.group);
-      group.limit.take(nowMs);
-      overall.take(nowMs);
-      group.inFlight++;
-      const { baseUrl, model, keys: own } = group.spec;
-      const secret = own.find(({ id }) => id === use.id)?.secret ?? "";
-      return { use, endpoint: { baseUrl, model, secret }, jsonMode: group.jsonMode };
+    assess: (task, signal) =>
+      new Promise((resolve, reject) => {
+        if (signal.aborted || isClosed) return reject(signal.reason ?? new Error("the desk is closed"));
+        const stop = () => {
+          line.leave(entry);
+          reject(signal.reason);
+        };
+        const deadlineAt = Math.min(task.deadlineAt, clock.nowMs() + waitMaxMs);
+        const entry: Waiting<Task> = {
+          task,
+          deadlineAt,
+          urgencyMs: deadlineAt - riskRank(task.riskLevel) * headStartMs,
+          order: arrivals++,
+          signal,
+          notBeforeMs: 0,
+          avoid: null,
+          calls: 0,
+          retries: 0,
+          durationMs: 0,
+          lastReason: "",
+          lastSeat: null,
+          resolve(ended) {
+            signal.removeEventListener("abort", stop);
+            resolve(ended);
+          },
+        };
+        signal.addEventListener("abort", stop, { once: true });
+        line.enter(entry);
+        look();
+      }),
+    waiting: line.size,
+    inFlight: () => inFlight,
+    close() {
+      isClosed = true;
+      cancelWake();
     },
-
-    giveBack({ use }, outcome, nowMs) {
-      const group = groupOf(use.group);
-      group.inFlight--;
-      keys.release(use, outcomeOf(outcome), nowMs);
-      if (!outcome) return;
-      if (outcome.ok) {
-        group.failures = 0;
-        return;
-      }
-      if (outcome.action === "park_key") keys.disable(use.group, use.id, outcome.reason);
-      if (outcome.action === "park_model") group.parked = outcome.reason;
-      if (outcome.action === "slow_down") group.closedUntilMs = nowMs + groupPauseMs(outcome, ++group.failures);
-    },
-
-    hopeAtMs: (nowMs) =>
-      [...byName.values()].reduce(
-        (earliest, group) => Math.min(earliest, Math.max(opensAtMs(group, nowMs), keys.hopeAtMs(group.spec.name, nowMs))),
-        Number.POSITIVE_INFINITY,
-      ),
-
-    refuseJsonMode({ use }) {
-      groupOf(use.group).jsonMode = false;
-    },
-
-    view: keys.view,
   };
-};
-
-const statusNumber = { available: 1, in_use: 2, cooling: 3, disabled: 4 } as const;
-
-export const measureKeys = (metrics: Metrics, views: readonly KeyView[]): void => {
-  const sizes = new Map<string, number>();
-  for (const { id: key_id, group: pool_id, state, successRate, coolsForMs } of views) {
-    sizes.set(pool_id, (sizes.get(pool_id) ?? 0) + 1);
-    metrics.keyStatus.set({ pool_id, key_id }, statusNumber[state]);
-    metrics.keySuccessRate.set({ pool_id, key_id }, successRate);
-    metrics.keyCooldown.set({ pool_id, key_id }, coolsForMs / 1000);
-  }
-  for (const [pool_id, size] of sizes) metrics.keyPoolSize.set({ pool_id }, size);
 };

@@ -57,7 +57,8 @@ export type KeyOutcome = "succeeded" | "failed" | "neutral";
 export type KeyPool = {
   /** A key of a group that `isOpen`, now in use; null when there is none. */
   readonly take: (nowMs: number, isOpen: (group: string) => boolean) => KeyUse | null;
-  readonly release: (use: KeyUse, outcome: KeyOutcome, nowMs: number) => void;
+  /** Says whether the key thereby goes to rest, or comes back from it. */
+  readonly release: (use: KeyUse, outcome: KeyOutcome, nowMs: number) => "cooling" | "recovered" | null;
   /** Calls in flight end as they may; the key stays out of use until it is enabled. */
   readonly disable: (group: string, id: string, because: string) => void;
   readonly enable: (group: string, id: string) => void;
@@ -72,6 +73,8 @@ const recentMax = 256;
 /** One failure is an accident; so are a few among many. */
 const failuresMin = 3;
 const failureRateMin = 0.2;
+/** Fewer calls than this do not make a full share: three failures of three calls say less than thirty of thirty. */
+const callsForFullRate = 10;
 
 export const createKeyPool = (specs: readonly KeySpec[], strategy: Strategy, cooldown: Cooldown): KeyPool => {
   const keys: readonly Key[] = specs.map((spec) => ({
@@ -85,6 +88,7 @@ export const createKeyPool = (specs: readonly KeySpec[], strategy: Strategy, coo
   }));
   /** Which call with which key; a trial call ends a rest, no other does. */
   const uses = new WeakMap<KeyUse, { readonly key: Key; readonly isTrial: boolean }>();
+  const byGroup = Map.groupBy(keys, ({ spec }) => spec.group);
   let lastTaken = -1;
 
   const find = (group: string, id: string) => keys.find(({ spec }) => spec.group === group && spec.id === id);
@@ -120,7 +124,11 @@ export const createKeyPool = (specs: readonly KeySpec[], strategy: Strategy, coo
     const { recent } = key;
     while (recent.length > 0 && ((recent[0]?.atMs ?? nowMs) <= nowMs - windowMs || recent.length > recentMax)) recent.shift();
     const failures = recent.filter(({ failed }) => failed).length;
-    return { failures, rate: recent.length === 0 ? 0 : failures / recent.length };
+    return {
+      failures,
+      rate: recent.length === 0 ? 0 : failures / recent.length,
+      weighedRate: failures / Math.max(recent.length, callsForFullRate),
+    };
   };
 
   const restMs = (rate: number): number =>
@@ -151,22 +159,26 @@ export const createKeyPool = (specs: readonly KeySpec[], strategy: Strategy, coo
 
     release(use, outcome, nowMs) {
       const taken = uses.get(use);
-      if (!taken) return; // given back before
+      if (!taken) return null; // given back before
       uses.delete(use);
       const { key, isTrial } = taken;
       key.inFlight--;
       if (isTrial) key.isTried = false;
-      if (outcome === "neutral") return;
       // Calls that were under way when the rest began failed, or succeeded, of what came before it.
-      if (key.coolUntilMs !== 0 && !isTrial) return;
-      if (isTrial && outcome === "succeeded") {
-        key.coolUntilMs = 0;
-        key.recent.length = 0;
+      if (outcome === "neutral" || (key.coolUntilMs !== 0 && !isTrial)) return null;
+      if (outcome === "succeeded") {
+        if (isTrial) {
+          key.coolUntilMs = 0;
+          key.recent.length = 0;
+        }
+        key.recent.push({ atMs: nowMs, failed: false });
+        return isTrial ? "recovered" : null;
       }
-      key.recent.push({ atMs: nowMs, failed: outcome === "failed" });
-      if (outcome === "succeeded") return;
-      const { failures, rate } = recentOf(key, nowMs);
-      if (isTrial || (failures >= failuresMin && rate >= failureRateMin)) key.coolUntilMs = nowMs + restMs(rate);
+      key.recent.push({ atMs: nowMs, failed: true });
+      const { failures, rate, weighedRate } = recentOf(key, nowMs);
+      if (!isTrial && (failures < failuresMin || rate < failureRateMin)) return null;
+      key.coolUntilMs = nowMs + restMs(weighedRate);
+      return "cooling";
     },
 
     disable(group, id, because) {
@@ -184,9 +196,8 @@ export const createKeyPool = (specs: readonly KeySpec[], strategy: Strategy, coo
 
     hopeAtMs(group, nowMs) {
       let earliest = Number.POSITIVE_INFINITY;
-      for (const key of keys) {
-        if (key.spec.group === group && key.disabledBecause === null)
-          earliest = Math.min(earliest, Math.max(nowMs, key.coolUntilMs));
+      for (const key of byGroup.get(group) ?? []) {
+        if (key.disabledBecause === null) earliest = Math.min(earliest, Math.max(nowMs, key.coolUntilMs));
       }
       return earliest;
     },

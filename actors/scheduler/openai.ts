@@ -1,60 +1,47 @@
-/** One call to an OpenAI-compatible chat endpoint. It never rejects: whatever happens is an outcome, and says what to do next. */
-import type { Prompt } from "./prompt.ts";
+/**
+ * One call to an OpenAI-compatible chat API, by plain `fetch`. Always ends in an outcome that says what to do next; retrying
+ * is the scheduler's own loop, and there is no second one here.
+ */
+import type { Clock } from "../../runtime/clock.ts";
+import { reasonOf } from "../../runtime/errors.ts";
+import { type CallOutcome, classify, maskedReason } from "./outcome.ts";
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
-export type Endpoint = { readonly baseUrl: string; readonly model: string; readonly secret: string };
-
-/**
- * What a failed call means: another key or group may do better; this group must slow down; the key or the model is of no
- * use until someone mends it; or nothing will help this task.
- */
-export type FailureAction = "elsewhere" | "slow_down" | "park_key" | "park_model" | "give_up";
-
-export type CallOutcome =
-  | { readonly ok: true; readonly text: string; readonly promptTokens: number; readonly completionTokens: number }
-  | {
-      readonly ok: false;
-      readonly action: FailureAction;
-      readonly status: number | null;
-      readonly reason: string;
-      readonly retryAfterMs: number | null;
-    };
-
-export type Call = {
-  readonly fetch: Fetch;
-  readonly endpoint: Endpoint;
-  readonly prompt: Prompt;
-  /** JPEG; empty for none. */
+export type ChatRequest = {
+  readonly baseUrl: string;
+  readonly apiKey: string;
+  readonly model: string;
+  readonly system: string;
+  readonly user: string;
+  /** JPEG; empty sends no picture. */
   readonly image: Uint8Array;
-  /** Asks for a JSON object. Some models refuse the option. */
+  /** Ask for a JSON object; some models refuse the field. */
   readonly jsonMode: boolean;
-  readonly signal: AbortSignal;
+  readonly tokensMax: number;
+  readonly timeoutMs: number;
 };
 
-const answerBytesMax = 1024 * 1024;
-const completionTokensMax = 800;
-const reasonMax = 200;
+/** Of an answer; a model that says more than this is out of its mind. */
+const bodyMaxBytes = 1_048_576;
 
-const bodyOf = ({ endpoint, prompt, image, jsonMode }: Call): string => {
-  const picture =
-    image.byteLength === 0
-      ? []
-      : [{ type: "image_url", image_url: { url: `data:image/jpeg;base64,${Buffer.from(image).toString("base64")}` } }];
+const bodyOf = ({ model, system, user, image, jsonMode, tokensMax }: ChatRequest): string => {
+  const text = { type: "text", text: user };
+  const picture = { type: "image_url", image_url: { url: `data:image/jpeg;base64,${image.toBase64()}` } };
   return JSON.stringify({
-    model: endpoint.model,
-    messages: [
-      { role: "system", content: prompt.system },
-      { role: "user", content: [...picture, { type: "text", text: prompt.user }] },
-    ],
+    model,
     temperature: 0,
-    max_tokens: completionTokensMax,
+    max_tokens: tokensMax,
     ...(jsonMode ? { response_format: { type: "json_object" } } : {}),
+    messages: [
+      { role: "system", content: system },
+      { role: "user", content: image.byteLength > 0 ? [picture, text] : [text] },
+    ],
   });
 };
 
-/** The body as text, at most a mebibyte of it. */
-const readBody = async (response: Response): Promise<string> => {
+/** The body's text, or null when it is longer than allowed; what is left is not read. */
+const readBody = async (response: Response): Promise<string | null> => {
   const reader = response.body?.getReader();
   if (!reader) return "";
   const decoder = new TextDecoder();
@@ -64,91 +51,87 @@ const readBody = async (response: Response): Promise<string> => {
     const { done, value } = await reader.read();
     if (done) return text + decoder.decode();
     sizeBytes += value.byteLength;
-    if (sizeBytes > answerBytesMax) {
-      await reader.cancel();
-      throw new Error(`the answer is larger than ${answerBytesMax} bytes`);
+    if (sizeBytes > bodyMaxBytes) {
+      reader.cancel().catch(() => {}); // the connection is given up either way
+      return null;
     }
     text += decoder.decode(value, { stream: true });
   }
 };
 
-/** `Retry-After` in seconds or as a date is common; some providers add one in milliseconds. */
-const retryAfterOf = (headers: Headers, nowMs: number): number | null => {
-  const milliseconds = Number(headers.get("retry-after-ms") ?? Number.NaN);
-  if (Number.isFinite(milliseconds)) return Math.max(0, milliseconds);
-  const text = headers.get("retry-after");
-  if (text === null) return null;
-  const waitMs = /^\d+(\.\d+)?$/.test(text.trim()) ? Number(text) * 1_000 : Date.parse(text) - nowMs;
-  return Number.isFinite(waitMs) ? Math.max(0, waitMs) : null;
-};
+const tokens = (value: unknown): number => (typeof value === "number" && value >= 0 && value < 1e9 ? Math.floor(value) : 0);
 
-const actionOf = (status: number): FailureAction => {
-  if (status === 401 || status === 402 || status === 403) return "park_key";
-  if (status === 404) return "park_model";
-  if (status === 429) return "slow_down";
-  return status === 408 || status === 409 || status >= 500 ? "elsewhere" : "give_up";
-};
-
-const contentOf = (answer: unknown): string | null => {
-  const choices = (answer as { choices?: unknown } | null)?.choices;
-  const content = Array.isArray(choices)
-    ? (choices[0] as { message?: { content?: unknown } } | undefined)?.message?.content
-    : undefined;
+const contentOf = (content: unknown): string => {
   if (typeof content === "string") return content;
-  if (!Array.isArray(content)) return null;
-  return content.map((part) => (typeof part?.text === "string" ? part.text : "")).join("");
+  if (!Array.isArray(content)) return "";
+  return content.map((part: { text?: unknown } | null) => (typeof part?.text === "string" ? part.text : "")).join("");
 };
 
-const countOf = (value: unknown): number =>
-  typeof value === "number" && Number.isFinite(value) && value >= 0 ? Math.floor(value) : 0;
-
-const answered = (text: string): CallOutcome => {
-  let answer: unknown;
+/** The answer within a 2xx body. */
+const answerOf = (body: string): CallOutcome => {
+  let parsed: unknown;
   try {
-    answer = JSON.parse(text);
+    parsed = JSON.parse(body);
   } catch {
-    return { ok: false, action: "elsewhere", status: 200, reason: "the endpoint's answer is no JSON", retryAfterMs: null };
+    return { action: "bad-answer", reason: "the response is not JSON" };
   }
-  const content = contentOf(answer);
-  if (content === null)
-    return { ok: false, action: "elsewhere", status: 200, reason: "the endpoint's answer has no message", retryAfterMs: null };
-  const usage = (answer as { usage?: { prompt_tokens?: unknown; completion_tokens?: unknown } }).usage;
-  return {
-    ok: true,
-    text: content,
-    promptTokens: countOf(usage?.prompt_tokens),
-    completionTokens: countOf(usage?.completion_tokens),
+  // Every field is checked where it is used.
+  const fields = parsed as { choices?: unknown; usage?: { prompt_tokens?: unknown; completion_tokens?: unknown } } | null;
+  const choice = (Array.isArray(fields?.choices) ? fields.choices[0] : null) as
+    | { message?: { content?: unknown } }
+    | null
+    | undefined;
+  const text = contentOf(choice?.message?.content);
+  const usage = {
+    promptTokens: tokens(fields?.usage?.prompt_tokens),
+    completionTokens: tokens(fields?.usage?.completion_tokens),
   };
+  if (text.trim() === "") return { action: "bad-answer", reason: "the response has no text", usage };
+  return { action: "answer", text, usage };
 };
 
-/** True when the refusal is about the option that asks for JSON. */
-export const refusesJsonMode = (outcome: CallOutcome): boolean =>
-  !outcome.ok && outcome.status === 400 && /response_format|json_object|json mode/i.test(outcome.reason);
+const send = async (fetch: Fetch, request: ChatRequest, clock: Clock, signal: AbortSignal): Promise<CallOutcome> => {
+  const response = await fetch(`${request.baseUrl.replace(/\/+$/, "")}/chat/completions`, {
+    method: "POST",
+    headers: {
+      "content-type": "application/json",
+      ...(request.apiKey === "" ? {} : { authorization: `Bearer ${request.apiKey}` }),
+    },
+    body: bodyOf(request),
+    redirect: "manual", // a redirect would carry the key elsewhere
+    signal,
+  });
+  const body = await readBody(response);
+  if (response.ok) return body === null ? { action: "bad-answer", reason: "the response is longer than 1 MiB" } : answerOf(body);
+  return classify(response.status, body ?? "", response.headers, { nowMs: clock.nowMs(), jsonMode: request.jsonMode });
+};
 
-export const callModel = async (call: Call, nowMs: () => number): Promise<CallOutcome> => {
-  const { fetch, endpoint, signal } = call;
-  // A provider's error may repeat what it was sent.
-  const safe = (text: string) => text.replaceAll(endpoint.secret, "***").replace(/\s+/g, " ").trim().slice(0, reasonMax);
-  try {
-    const response = await fetch(`${endpoint.baseUrl.replace(/\/+$/, "")}/chat/completions`, {
-      method: "POST",
-      headers: { "content-type": "application/json", authorization: `Bearer ${endpoint.secret}` },
-      body: bodyOf(call),
-      redirect: "error",
-      signal,
-    });
-    const text = await readBody(response);
-    if (response.ok) return answered(text);
-    const { status, headers } = response;
-    return {
-      ok: false,
-      action: actionOf(status),
-      status,
-      reason: `HTTP ${status}: ${safe(text)}`,
-      retryAfterMs: retryAfterOf(headers, nowMs()),
+/** Never rejects. Ends at the timeout or the abort even if `fetch` heeds neither. */
+export const callChat = async (
+  ports: { readonly fetch: Fetch; readonly clock: Clock },
+  request: ChatRequest,
+  signal: AbortSignal,
+): Promise<CallOutcome> => {
+  if (signal.aborted) return { action: "aborted", reason: "the call was taken back" };
+  const controller = new AbortController();
+  let cancelTimer = () => {};
+  let abort = () => {};
+  const cutShort = new Promise<CallOutcome>((resolve) => {
+    const end = (outcome: CallOutcome) => {
+      resolve(outcome);
+      controller.abort();
     };
-  } catch (thrown) {
-    const reason = signal.aborted ? "no answer in time" : safe(thrown instanceof Error ? thrown.message : String(thrown));
-    return { ok: false, action: "elsewhere", status: null, reason, retryAfterMs: null };
-  }
+    cancelTimer = ports.clock.after(request.timeoutMs, () =>
+      end({ action: "retry-elsewhere", cause: "timeout", reason: `no answer within ${Math.round(request.timeoutMs)} ms` }),
+    );
+    abort = () => end({ action: "aborted", reason: "the call was taken back" });
+    signal.addEventListener("abort", abort, { once: true });
+  });
+  const answered = send(ports.fetch, request, ports.clock, controller.signal).catch(
+    (thrown): CallOutcome => ({ action: "retry-elsewhere", cause: "connection", reason: reasonOf(thrown) }),
+  );
+  const outcome = await Promise.race([cutShort, answered]);
+  cancelTimer();
+  signal.removeEventListener("abort", abort);
+  return outcome.action === "answer" ? outcome : { ...outcome, reason: maskedReason(outcome.reason, request.apiKey) };
 };

@@ -33,9 +33,13 @@ export const parsePrompt = (text: string, file: string): PromptTemplate => {
   const section = (name: (typeof sections)[number]): string => {
     const body = found.get(name);
     if (!body) throw new Fault("invalid_field", `${file} has no section [${name}]`);
+    const known: readonly string[] = name === "system" || name === "user" ? places : [];
     for (const [, place = ""] of body.matchAll(/\{\{(\w+)\}\}/g)) {
-      if (!(places as readonly string[]).includes(place))
-        throw new Fault("invalid_field", `${file} has a place {{${place}}} in [${name}]; known are ${places.join(", ")}`);
+      if (!known.includes(place))
+        throw new Fault(
+          "invalid_field",
+          `${file} has a place {{${place}}} in [${name}]; allowed are ${known.join(", ") || "none"}`,
+        );
     }
     return body;
   };
@@ -49,7 +53,7 @@ export const parsePrompt = (text: string, file: string): PromptTemplate => {
 };
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is taken out
-const unquotable = /[\u0000-\u001f\u007f"`{}[\]]+/g;
+const unquotable = /[\u0000-\u001f\u007f\s"`{}[\]]+/g;
 
 /** Text that came with a task is data: one line, bounded, without what could pass for the prompt's own structure. */
 const quoted = (text: string, lengthMax: number): string =>

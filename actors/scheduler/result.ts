@@ -1,19 +1,20 @@
-/** How a task ends, in the shape of the topic `risk-assessment-results`. */
+/** The record of a task's outcome, and the form in which a paid one is kept until it is published. */
 import { resultIdOf } from "../../protocols/ids.ts";
 import type { AssessmentTask } from "../../protocols/task.ts";
-import type { AssessmentResult, AssessmentStatus, Verdict } from "../../protocols/verdict.ts";
+import { AssessmentResult, type AssessmentStatus, type Verdict } from "../../protocols/verdict.ts";
 import { parseAnswer } from "./answer.ts";
+import type { Ended } from "./line.ts";
+import { assessByRules, type Language } from "./rules.ts";
 
-export type Effort = {
-  /** Seconds over all calls; null when none was made. */
-  readonly llmLatency: number | null;
-  readonly llmModel: string | null;
-  readonly apiKeyId: string | null;
-  readonly calls: number;
-};
-export const noEffort: Effort = { llmLatency: null, llmModel: null, apiKeyId: null, calls: 0 };
+const errorMax = 300;
+const noCalls = { llmLatency: null, llmModel: null, apiKeyId: null, retryCount: 0 };
 
-export const resultOf = (task: AssessmentTask, verdict: Verdict, effort: Effort, error?: string): AssessmentResult => ({
+const record = (
+  task: AssessmentTask,
+  verdict: Verdict,
+  metadata: AssessmentResult["metadata"],
+  error: string | null = null,
+): AssessmentResult => ({
   type: "assessment.result",
   schemaVersion: 1,
   traceId: task.traceId,
@@ -28,22 +29,11 @@ export const resultOf = (task: AssessmentTask, verdict: Verdict, effort: Effort,
   groupIndex: task.groupIndex,
   ruleRiskLevel: task.riskLevel,
   results: [verdict],
-  metadata: {
-    llmLatency: effort.llmLatency,
-    llmModel: effort.llmModel,
-    apiKeyId: effort.apiKeyId,
-    retryCount: Math.max(0, effort.calls - 1),
-  },
-  ...(error === undefined ? {} : { error: error.slice(0, 300) }),
+  metadata,
+  ...(error ? { error: error.slice(0, errorMax).toWellFormed() } : {}),
 });
 
-/** A task without a verdict: its status says why, and no risk is claimed. */
-export const withoutVerdict = (
-  task: AssessmentTask,
-  status: Exclude<AssessmentStatus, "ok" | "degraded">,
-  assessedBy: string,
-  description: string,
-): Verdict => ({
+const without = (task: AssessmentTask, status: AssessmentStatus, assessedBy: string): Verdict => ({
   taskId: task.taskId,
   groupIndex: task.groupIndex,
   groupKey: task.groupKey,
@@ -52,19 +42,58 @@ export const withoutVerdict = (
   riskLevel: null,
   confidence: null,
   assessedBy,
-  description: description.slice(0, 2_000),
+  description: "",
   riskTypes: [],
 });
 
-/** The verdict in a model's text; `parse_error` when there is none, never "none" of garbage. */
-export const verdictOfText = (
-  task: AssessmentTask,
-  text: string,
-  model: string,
-): { readonly verdict: Verdict; readonly error?: string } => {
-  const trackIds = new Set(task.detectedObjects.map(({ trackId }) => trackId));
-  const parsed = parseAnswer(text, { groupIndex: task.groupIndex, trackIds });
-  if (!parsed.ok) return { verdict: withoutVerdict(task, "parse_error", model, parsed.excerpt), error: parsed.reason };
-  const { taskId, groupIndex, groupKey } = task;
-  return { verdict: { taskId, groupIndex, groupKey, status: "ok", assessedBy: model, ...parsed.assessment } };
+/** Where no model is configured. Follows from the task alone, but for the time: a late verdict is not shown as new. */
+export const resultByRules = (task: AssessmentTask, language: Language, nowMs: number): AssessmentResult =>
+  nowMs < task.deadlineAt
+    ? record(task, assessByRules(task, language, "ok"), noCalls)
+    : record(task, without(task, "expired", "rules"), noCalls, "the deadline passed before an assessment");
+
+/** `model` names who was to assess, for tasks that no call was made for. */
+export const resultOf = (task: AssessmentTask, ended: Ended, language: Language, model: string): AssessmentResult => {
+  const { calls, durationMs, keyId, reason } = ended;
+  const assessedBy = ended.model ?? model;
+  const metadata =
+    calls === 0
+      ? noCalls
+      : { llmLatency: Math.round(durationMs) / 1_000, llmModel: ended.model, apiKeyId: keyId, retryCount: calls - 1 };
+  switch (ended.end) {
+    case "answered": {
+      const trackIds = new Set(task.detectedObjects.map(({ trackId }) => trackId));
+      const parsed = parseAnswer(ended.text, { groupIndex: task.groupIndex, trackIds });
+      if (!parsed.ok)
+        return record(task, without(task, "parse_error", assessedBy), metadata, `${parsed.reason}: ${parsed.excerpt}`);
+      return record(task, { ...without(task, "ok", assessedBy), ...parsed.assessment }, metadata);
+    }
+    case "bad-answer":
+      return record(task, without(task, "parse_error", assessedBy), metadata, reason);
+    case "refused":
+      return record(task, without(task, "error", assessedBy), metadata, reason);
+    case "expired":
+      return record(task, without(task, "expired", assessedBy), metadata, reason);
+    case "no-quota":
+      return record(task, assessByRules(task, language, "degraded"), metadata, reason);
+  }
+};
+
+/** Whether the result would come out otherwise if the task were done again: only such are kept. */
+export const isWorthKeeping = ({ metadata, results }: AssessmentResult): boolean =>
+  metadata.llmModel !== null || results[0]?.status === "degraded";
+
+export const answerKey = (taskId: string): string => `answer:${taskId}`;
+export const encodeAnswer = (result: AssessmentResult): Uint8Array => new TextEncoder().encode(JSON.stringify(result));
+
+/** The very record that was kept, field for field; null when the bytes are not the answer to this task. */
+export const decodeAnswer = (bytes: Uint8Array, taskId: string): AssessmentResult | null => {
+  try {
+    const kept: unknown = JSON.parse(new TextDecoder().decode(bytes));
+    const isAnswer = AssessmentResult.schema.safeParse(kept).success;
+    const result = kept as AssessmentResult; // just checked, apart from its type
+    return isAnswer && result.type === "assessment.result" && result.taskId === taskId ? result : null;
+  } catch {
+    return null; // not ours to repair: the task is assessed again
+  }
 };
