@@ -85,6 +85,6 @@ export const endOf = <Task extends DeskTask>(
     return ["expired", calls > 0 ? `the deadline passed after ${calls} calls` : "the deadline passed before a call"];
   if (hopeInMs >= leftMs && hopeInMs > shortWaitMs) return ["no-quota", "no quota group can take a call before the deadline"];
   // At most half of the whole time: what calls took in a slow spell must not shut out every task that comes after it.
-  const needMs = Math.max(leastCallMs, Math.min(p90Ms, (task.deadlineAt - task.capturedAt) / 2));
+  const needMs = Math.max(leastCallMs, Math.min(p90Ms + leastCallMs, (task.deadlineAt - task.capturedAt) / 2));
   return leftMs < needMs ? ["expired", "too little time was left for a call"] : null;
 };
