@@ -8,29 +8,33 @@ export type ServiceTime = {
 
 const samplesMax = 128;
 const samplesMin = 20;
-/** After a slow spell nothing may be called, so nothing new is learnt: what was learnt has to fade by itself. */
+/** Sorting at each call would cost more than the call's own bookkeeping. */
+const samplesPerSort = 16;
+/** After a slow spell nothing may be called, so nothing is learnt: what was learnt has to fade by itself. */
 const memoryMs = 60_000;
 
 export const createServiceTime = (): ServiceTime => {
   const samples: { readonly atMs: number; readonly durationMs: number }[] = [];
-  let cached: number | null = null;
+  let known: number | null = null;
+  let sinceSort = 0;
   return {
     add(durationMs, nowMs) {
       samples.push({ atMs: nowMs, durationMs });
       if (samples.length > samplesMax) samples.shift();
-      cached = null;
+      sinceSort++;
     },
     p90Ms(nowMs) {
       while (samples[0] && samples[0].atMs < nowMs - memoryMs) {
         samples.shift();
-        cached = null;
+        known = null;
       }
       if (samples.length < samplesMin) return 0;
-      if (cached === null) {
+      if (known === null || sinceSort >= samplesPerSort) {
         const sorted = samples.map(({ durationMs }) => durationMs).sort((a, b) => a - b);
-        cached = sorted[Math.floor(sorted.length * 0.9)] ?? 0;
+        known = sorted[Math.floor(sorted.length * 0.9)] ?? 0;
+        sinceSort = 0;
       }
-      return cached;
+      return known;
     },
   };
 };
