@@ -20,8 +20,6 @@ export type CallOutcome =
   | { readonly action: "retry-plain" | "park-key" | "park-model" | "give-up" | "aborted"; readonly reason: string }
   | { readonly action: "bad-answer"; readonly reason: string; readonly usage?: Usage };
 
-export type Action = CallOutcome["action"];
-
 const reasonMax = 200;
 const retryAfterMaxMs = 120_000;
 /** After "you exceeded your current quota": DashScope says it of a limit that resumes within a minute, others of spent credit. */

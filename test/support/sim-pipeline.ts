@@ -14,7 +14,7 @@ import { createMemoryBroker } from "../../runtime/bus-memory.ts";
 import { delay } from "../../runtime/clock.ts";
 import type { FramePool } from "../../runtime/frame-pool.ts";
 import { silentLog } from "../../runtime/log.ts";
-import { createMetrics } from "../../runtime/metrics.ts";
+import { createMetrics, type Metrics } from "../../runtime/metrics.ts";
 import { silentObserver } from "../../runtime/observer.ts";
 import type { World } from "../../runtime/ports.ts";
 import { randomInt } from "../../runtime/random.ts";
@@ -22,7 +22,7 @@ import { recentMessages } from "../../runtime/recent.ts";
 import type { Store } from "../../runtime/store.ts";
 import { createMemoryStore } from "../../runtime/store-memory.ts";
 import { type System, startSystem } from "../../runtime/system.ts";
-import { stageTaking, supervisor } from "../../runtime/tree.ts";
+import { type ChildSpec, stageTaking, supervisor } from "../../runtime/tree.ts";
 import { aDetectionResult, aGroup, aResult } from "./build.ts";
 import { createSimulation } from "./simulation.ts";
 import { byCamera } from "./system.ts";
@@ -108,11 +108,31 @@ export type Outcome = {
   readonly steps: number;
 };
 
+/** What a scheduler of the simulation is made of. */
+export type SchedulerWorld = {
+  /** Dies with the process. */
+  readonly clock: World["clock"];
+  readonly random: World["random"];
+  readonly store: Store;
+  readonly metrics: Metrics;
+  /** Says of one call to a provider whether it fails. */
+  readonly mayFail: () => boolean;
+  readonly deadlineMs: number;
+};
+
+const standIn = ({ clock, random, mayFail }: SchedulerWorld): ChildSpec =>
+  stageTaking(
+    topics.tasks,
+    answering(mayFail, () => 200 + randomInt(random, 3_000)),
+    { args: { clock } },
+  );
+
 /** `sabotage` breaks something on purpose, to see whether it is noticed. */
 export const simulate = async (
   seed: number,
   faults: Faults = allFaults,
   sabotage: (world: World) => World = (world) => world,
+  schedulerOf: (world: SchedulerWorld) => ChildSpec = standIn,
 ): Promise<Outcome> => {
   const simulation = createSimulation(seed);
   const { clock, random, defer } = simulation;
@@ -170,13 +190,10 @@ export const simulate = async (
       keyOf: byCamera,
     });
     const metrics = createMetrics();
-    const scheduler = answering(
-      () => faulty && chance(faults.answerFailure),
-      () => 200 + randomInt(random, 3_000),
-    );
+    const mayFail = () => faulty && chance(faults.answerFailure);
     const tree = supervisor("vedette", "one_for_one", patient, [
       stageTaking(topics.results, aggregator, { args: { deadlineMs, graceMs: 5_000, outageMs: 60_000, metrics } }),
-      stageTaking(topics.tasks, scheduler, { args: { clock: process.clock } }),
+      schedulerOf({ clock: process.clock, random, store, metrics, mayFail, deadlineMs }),
       stageTaking(topics.detections, taskGenerator, { args: { minMembers: 2, cooldownMs: 3_000, deadlineMs, metrics } }),
     ]);
     for (;;) {
