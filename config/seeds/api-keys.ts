@@ -75,7 +75,7 @@ const cooling = (to: Mapping, adaptive: boolean): Record<string, Row> => ({
   min_cooldown: (value, from) => to.set(["llm", "cooldown", "minMs"], seconds(value), from),
   max_cooldown: (value, from) => to.set(["llm", "cooldown", "maxMs"], seconds(value), from),
   cooldown: (value, from) => to.set(["llm", "cooldown", "fixedMs"], seconds(value), from),
-  failure_threshold: "a key's rest follows the share of its calls that failed, from the first failure on",
+  failure_threshold: "a key rests once three calls, and a fifth of its calls, of the last minute failed; the share sets how long",
 });
 
 export const keysSource = (file: YamlFile, tree: Tree, path: string): Source => {
