@@ -147,7 +147,7 @@ const llm = z.strictObject({
   minKeys: z.int().min(0).max(1000).default(3).describe("Fewer usable keys than this is a warning"),
   baseUrl: baseUrl.describe("API of groups that name none"),
   model: model.describe("Model of groups that name none"),
-  language: z.enum(["zh", "en"]).default("zh").describe("Language of descriptions and risk types"),
+  language: z.enum(["en", "zh"]).default("en").describe("Language of descriptions and risk types"),
   timeoutMs: milliseconds(100, 600_000).default(30_000).describe("Time of one call"),
   retriesMax: z.int().min(0).max(10).default(2).describe("Further calls after a failed one"),
   selection: z.enum(["least_loaded", "round_robin", "weighted"]).default("least_loaded").describe("Which key of a group is next"),

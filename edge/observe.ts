@@ -60,8 +60,8 @@ export const watchSystem = (
   tree: () => SystemNode,
 ): Cancel => {
   const lag = async () => {
-    for (const { name, group } of topics) {
-      if (group === null) continue;
+    for (const { name, group, retentionMs } of topics) {
+      if (group === null || retentionMs === null) continue; // compacted topics are read whole, not worked through
       const [states, committed] = await Promise.all([bus.states(name), bus.committed(name, group)]);
       for (const { partition, next } of states) {
         const labels = { topic: name, partition: String(partition), consumer_group: group };

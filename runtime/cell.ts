@@ -341,7 +341,7 @@ export const createCell = (spec: CellSpec, ports: CellPorts, onFailure: (failure
     mailbox: () => ({
       depth: mailbox.depth(),
       bytes: mailbox.sizeBytes(),
-      oldestMs: clock.monotonicMs() - (mailbox.oldestAtMs() ?? clock.monotonicMs()),
+      oldestMs: Math.max(0, clock.monotonicMs() - (mailbox.oldestAtMs() ?? Number.POSITIVE_INFINITY)),
       dropped,
     }),
     lastHeardMs: () => lastHeardMs,

@@ -14,9 +14,10 @@ import { tempDir } from "../support/temp-dir.ts";
 import { startVedette } from "../support/vedette.ts";
 import { within } from "../support/wait.ts";
 
+const cameraCount = 12;
 const kills = Number(Bun.env.KILLS ?? 20);
 const cameras = Array.from(
-  { length: 12 },
+  { length: cameraCount },
   (_, index) => `  - { id: ${index + 1}, name: c${index + 1}, url: "sim://junction?seed=${index + 1}&fps=6" }`,
 ).join("\n");
 const config = `cameras:\n${cameras}\ntasks: { cooldownMs: 500 }\n`;
@@ -39,9 +40,11 @@ test(
     // The same data without cameras: what was begun is finished.
     {
       await using it = await startVedette({ config: quiet, dataDir: directory.path });
-      for (const camera of ((await (await it.get("/api/cameras")).json()) as { items: { id: number }[] }).items) {
-        await fetch(`${it.url}/api/cameras/${camera.id}`, { method: "DELETE" });
-      }
+      const cameras = await within(10_000, "the cameras", async () => {
+        const { items } = (await (await it.get("/api/cameras")).json()) as { items: { id: number }[] };
+        return items.length === cameraCount && items;
+      });
+      for (const { id } of cameras) await fetch(`${it.url}/api/cameras/${id}`, { method: "DELETE" });
       await within(60_000, "all records to be settled", async () => {
         const text = await (await it.get("/metrics")).text();
         const lags = [...text.matchAll(/^kafka_consumer_lag\{.*\} (\d+)$/gm)].map(([, lag]) => Number(lag));
