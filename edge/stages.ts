@@ -1,0 +1,106 @@
+/** From the configuration to what each stage of the pipeline is given. */
+import type { Pipeline } from "../actors/pipeline.ts";
+import { addresses } from "../actors/pipeline.ts";
+import { parsePrompt } from "../actors/scheduler/prompt.ts";
+import type { GroupView } from "../actors/scheduler/quota.ts";
+import type { SchedulerArgs } from "../actors/scheduler.ts";
+import type { LoadedConfig } from "../config/load.ts";
+import english from "../config/prompts/risk.en.txt" with { type: "text" };
+import chinese from "../config/prompts/risk.zh.txt" with { type: "text" };
+import type { LiveDetection } from "../protocols/detection.ts";
+import { addressOf } from "../runtime/actor.ts";
+import type { Clock } from "../runtime/clock.ts";
+import { encodeCrop, encodeJpeg } from "../runtime/jpeg.ts";
+import type { Metrics } from "../runtime/metrics.ts";
+import type { Store } from "../runtime/store.ts";
+import { stage } from "../runtime/tree.ts";
+import type { CameraRegistry } from "./cameras.ts";
+import type { LiveHub } from "./live/hub.ts";
+import { live } from "./live.ts";
+import type { Vision } from "./vision.ts";
+
+/** How long ago a record may have been written that is delivered again. */
+const outageMs = 10 * 60_000;
+/** An aggregator waits so long after the deadline for the scheduler's word that it came too late. */
+const graceMs = 5_000;
+
+export type StagePorts = {
+  readonly clock: Clock;
+  readonly store: Store;
+  readonly metrics: Metrics;
+  readonly hub: LiveHub;
+  readonly cameras: CameraRegistry;
+  readonly vision: Vision;
+  /** Is given a way to look at the quota groups. */
+  readonly showQuota: (view: () => readonly GroupView[]) => void;
+};
+
+export const stagesOf = (loaded: LoadedConfig, ports: StagePorts): Pipeline => {
+  const { config } = loaded;
+  const { metrics, hub, cameras, vision } = ports;
+  const { distancePx, relativeDistance, maxDiameterPx, minMembers, cropMarginPx, cropQuality, cropMaxBytes } = config.grouping;
+  return {
+    edge: [stage(live, { args: { hub, cameras, encodeJpeg, metrics } })],
+    aggregator: { deadlineMs: config.tasks.deadlineMs, graceMs, outageMs, metrics },
+    scheduler: schedulerArgs(loaded, ports),
+    taskGenerator: { ...config.tasks, metrics },
+    tracker: { metrics, options: config.tracker },
+    clusterer: (cameraId) => ({
+      live: addressOf<LiveDetection>("vedette/live"),
+      metrics,
+      encodeCrop,
+      roi: () => cameras.settings(cameraId)?.roi ?? [],
+      grouping: { distancePx, relativeDistance: relativeDistance ?? undefined, maxDiameterPx, minMembers },
+      evidence: { marginPx: cropMarginPx, quality: cropQuality, imageMaxBytes: cropMaxBytes },
+      candidateMinMembers: config.tasks.minMembers,
+    }),
+    detector: {
+      lanes: addresses.lanes,
+      metrics,
+      allowedClasses: config.detector.allowedClasses,
+      // The model may come after the cameras.
+      get pool() {
+        return vision.pool();
+      },
+      get modelType() {
+        return vision.modelType();
+      },
+    },
+  };
+};
+
+/** Quota groups with the keys that this process could read, and the prompt. */
+const schedulerArgs = (
+  { config, resolveSecret }: LoadedConfig,
+  { clock, store, metrics, showQuota }: StagePorts,
+): SchedulerArgs => {
+  const { llm, tasks } = config;
+  return {
+    clock,
+    store,
+    metrics,
+    showQuota,
+    groups: llm.groups.map(({ name, baseUrl, model, limits, maxInFlight, keys }) => ({
+      name,
+      baseUrl,
+      model,
+      limits,
+      maxInFlight: maxInFlight ?? null,
+      keys: keys.flatMap(({ id, priority, enabled, ...place }) => {
+        const secret = enabled ? resolveSecret(place) : null;
+        return secret === null ? [] : [{ id, priority, secret }];
+      }),
+    })),
+    limits: llm.limits,
+    selection: llm.selection,
+    cooldown: llm.cooldown,
+    maxConcurrent: llm.maxConcurrentTasks,
+    timeoutMs: llm.timeoutMs,
+    retriesMax: llm.retriesMax,
+    language: llm.language,
+    prompt: parsePrompt(llm.language === "zh" ? chinese : english, `config/prompts/risk.${llm.language}.txt`),
+    deadlineMs: tasks.deadlineMs,
+    outageMs,
+    fetch,
+  };
+};
