@@ -29,20 +29,25 @@ const start = async (): Promise<void> => {
     if (ending) process.exit(status === 0 ? 130 : status); // a second signal does not wait
     ending = true;
     log.info("process.stopping", { reason });
-    const stopped = running?.stop(reason).then(() => true) ?? Promise.resolve(true);
+    // A start in progress ends first; what it has opened is then given back.
+    const stopped = starting
+      .then((running) => running.stop(reason))
+      .then(
+        () => true,
+        () => false,
+      );
     const inTime = await Promise.race([stopped, delay(systemClock, shutdownMs - 500).then(() => false)]);
     log.info("process.stopped", { status, inTime });
     log.flush();
     process.exit(status);
   };
+  const fatal = (status: number, reason: string) => {
+    process.stderr.write(`vedette: ${reason}\n`);
+    void end(status, reason);
+  };
+  const starting = startProcess(loaded, { clock: systemClock, random: systemRandom, log, fatal });
   for (const signal of ["SIGINT", "SIGTERM", "SIGBREAK"] as const) process.on(signal, () => void end(0, signal));
-
-  const running = await startProcess(loaded, {
-    clock: systemClock,
-    random: systemRandom,
-    log,
-    fatal: (status, reason) => void end(status, reason),
-  });
+  await starting;
 };
 
 try {

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { systemClock } from "../../runtime/clock.ts";
+import { delay, systemClock } from "../../runtime/clock.ts";
 import { tempDir } from "../support/temp-dir.ts";
 import { startVedette, view } from "../support/vedette.ts";
 
@@ -39,4 +39,14 @@ test("two processes cannot have one data directory", async () => {
   await using it = await startVedette({ config });
   const second = startVedette({ config, dataDir: it.dataDir });
   await expect(second).rejects.toThrow("78");
+}, 60_000);
+
+test("a signal during the start ends it with 0 all the same", async () => {
+  await using directory = await tempDir();
+  for (const afterMs of [0, 5, 20, 60]) {
+    await using it = await startVedette({ config, dataDir: directory.path });
+    await delay(systemClock, afterMs);
+    it.kill("SIGTERM");
+    expect(await it.exited).toBe(0);
+  }
 }, 60_000);
