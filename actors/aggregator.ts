@@ -63,7 +63,7 @@ export const aggregator = actor<AggregatorArgs, State, AssessmentResult | Overdu
           messageId: request.messageId,
         });
       count(result, args.metrics);
-      forgetOldest(requests);
+      forgetOldest(state, ctx.nowMs());
       return state;
     },
 
@@ -91,9 +91,11 @@ const count = ({ cameraId, results }: AssessmentResult, metrics: Metrics): void 
   }
 };
 
-const forgetOldest = (requests: Map<string, Request>): void => {
-  for (const [messageId, { final }] of requests) {
-    if (requests.size <= requestsMax) return;
+/** Finished requests whose results can no longer come again; beyond the limit, the oldest finished ones too. */
+const forgetOldest = ({ requests, args }: State, nowMs: number): void => {
+  for (const [messageId, { final, capturedAt }] of requests) {
+    const isPast = nowMs - capturedAt > args.deadlineMs + args.outageMs;
+    if (!isPast && requests.size <= requestsMax) return;
     if (final) requests.delete(messageId);
   }
 };

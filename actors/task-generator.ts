@@ -72,7 +72,7 @@ export const taskGenerator = actor<TaskGeneratorArgs, State, DetectionResult, Ma
       for (const group of admitted)
         ctx.emit(taskOf(result, group, taskIdsOfRequest, images.get(group.groupIndex), args.deadlineMs));
       if (admitted.length > 0) args.metrics.tasksGenerated.inc({ camera_id: String(result.cameraId) }, admitted.length);
-      forgetOldest(admissions);
+      forgetOldest(admissions, result.capturedAt);
       return state;
     },
   },
@@ -105,9 +105,11 @@ const taskOf = (
   hazards: group.hazards,
 });
 
-const forgetOldest = (admissions: Map<string, readonly Admission[]>): void => {
-  for (const key of admissions.keys()) {
-    if (admissions.size <= keysMax) return;
+/** Keys that the store has forgotten, too; beyond the limit, the oldest. */
+const forgetOldest = (admissions: State["admissions"], capturedAt: number): void => {
+  for (const [key, kept] of admissions) {
+    const isPast = capturedAt - (kept.at(-1)?.capturedAt ?? 0) > cooldownTtlMs;
+    if (!isPast && admissions.size <= keysMax) return;
     admissions.delete(key);
   }
 };

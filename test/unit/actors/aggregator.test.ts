@@ -98,3 +98,16 @@ test("after a restart it knows what it has said, and waits on for the rest", () 
   after.hear(two);
   expect(after.said()).toMatchObject([{ revision: 2, final: true, complete: true }]);
 });
+
+test("finished requests are forgotten once their results cannot come again", () => {
+  const { ctx, hear, said } = start();
+  const [old] = tasksOf(1, { messageId: "old" }) as [AssessmentTask];
+  hear(old);
+  ctx.timeMs += 71_000;
+  const [young] = tasksOf(1, { messageId: "young", capturedAt: ctx.timeMs }) as [AssessmentTask];
+  hear(young);
+  hear(young);
+  expect(said().map(({ messageId }) => messageId)).toEqual(["old", "young"]);
+  hear(old); // no longer recognised: nothing can deliver it by now
+  expect(said()).toHaveLength(3);
+});
