@@ -47,7 +47,9 @@ const start = async (): Promise<void> => {
   };
   const starting = startProcess(loaded, { clock: systemClock, random: systemRandom, log, fatal });
   for (const signal of ["SIGINT", "SIGTERM", "SIGBREAK"] as const) process.on(signal, () => void end(0, signal));
-  await starting;
+  const { url } = await starting;
+  // For a person at a terminal; programs read the log's `server.listening`.
+  if (process.stderr.isTTY) process.stderr.write(`\n  Vedette is at ${url}\n\n`);
 };
 
 try {
