@@ -57,7 +57,7 @@ export const startProcess = async (loaded: LoadedConfig, outside: Outside): Prom
   const { clock, random, log, fatal } = outside;
   const metrics = createMetrics();
   metrics.systemInfo.set({ version, runtime: `bun ${Bun.version}` }, 1);
-  const storage = await openStorage(config.data, everyTopic, clock, log);
+  const storage = await openStorage(config, everyTopic, clock, log);
   const { bus, store } = storage;
   const vision = createVision(config, clock, log, metrics, (reason) => fatal(70, reason));
   const previews = new Map(config.cameras.list.map(({ id, preview }) => [id, preview]));
