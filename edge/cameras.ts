@@ -15,6 +15,7 @@ import { maskAddress } from "./cameras/address.ts";
 import { type Book, type CameraView, createBook, type Entry, type Fleet } from "./cameras/book.ts";
 import { noteFrame, noteState } from "./cameras/health.ts";
 import { readAll } from "./cameras/records.ts";
+import { seedingOf } from "./cameras/seeding.ts";
 
 /** The fields that are given change; the others stay. */
 export type CameraPatch = { readonly [Field in Exclude<keyof CameraSettings, "id">]?: CameraSettings[Field] | undefined };
@@ -65,6 +66,7 @@ const recordOf = (settings: CameraSettings, ownerEpoch: number, deleted = false)
   ...settings,
   ownerEpoch,
   deleted,
+  configured: false,
 });
 
 /** The topic as the registry uses it. */
@@ -106,10 +108,13 @@ const createSync = (ports: CameraRegistryPorts, book: Book, records: ReturnType<
 
   const load = async (): Promise<void> => {
     const position = await records.readAll(book.accept);
-    // Epoch 0 gives a seed the same record id on every node, so nodes that start together write it once.
-    const missing = seeds.filter((seed) => !book.peek(seed.id)?.record).map((seed) => recordOf(seed, 0));
-    if (missing.length > 0) await records.append(missing);
-    for (const record of missing) book.accept(record);
+    const { write, overruled } = seedingOf(seeds, book.records());
+    if (write.length > 0) await records.append(write);
+    for (const record of write) book.accept(record);
+    for (const id of overruled) {
+      const warning = `camera ${id} of the configuration is not used as configured: it was changed or removed over HTTP, which has the last word`;
+      log.warn("config.warning", { cameraId: id, warning });
+    }
     consumer = await records.follow(position, (record) => {
       if (!stopped && book.accept(record)) book.apply(book.entry(record.id), "Removed");
     });

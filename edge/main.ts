@@ -19,6 +19,7 @@ const start = async (): Promise<void> => {
   if (action === "print") return void process.stdout.write(printConfig(loaded));
   if (action === "check") return void process.stdout.write(checkReport(loaded));
   relaunch(loaded.config, processEnvironment());
+  process.umask(0o077); // cameras' addresses may hold passwords, and evidence shows people
 
   const log = createLog({ level: loaded.config.observability.logLevel, clock: systemClock, secrets: loaded.secrets() });
   for (const warning of loaded.warnings) log.warn("config.warning", { warning });

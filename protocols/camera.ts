@@ -29,6 +29,10 @@ export const CameraRecord = message("camera.record", "A camera that the system w
   ...cameraFields,
   ownerEpoch: z.int().min(0),
   deleted: z.boolean().default(false),
+  configured: z
+    .boolean()
+    .default(false)
+    .describe("Written from the configuration and not changed since: it follows the configuration"),
 });
 export type CameraRecord = Infer<typeof CameraRecord>;
 

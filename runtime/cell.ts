@@ -3,7 +3,10 @@
  *
  * A turn takes one message, calls its handler, and then lets out what the handler asked for. A handler that throws has
  * asked for nothing: its state is gone, the causes of its message will be repeated, and the supervisor decides what follows.
- * The mailbox belongs to the cell and outlives the incarnation; timers, pipes and state die with it.
+ * The mailbox belongs to the cell and outlives the incarnation; timers, pipes and state die with it. `docs/runtime.md` says it all.
+ *
+ * Words: a *cause* is one delivery of a record, held by all that came of it (`settlement.ts`); a *lease* is the right to a frame
+ * in shared memory (`frame-pool.ts`); the *outlet* is the way out to the bus; *control* is the lane of outcomes and timers.
  */
 import type { Tagged } from "../protocols/message.ts";
 import type { ActorDefinition, Address, Context } from "./actor.ts";

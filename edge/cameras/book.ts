@@ -57,11 +57,12 @@ export type Book = {
   /** Brings the fleet to what the entry says. */
   readonly apply: (entry: Entry, reason: string) => void;
   readonly applyAll: () => void;
+  readonly records: () => readonly CameraRecord[];
   readonly view: (id: number) => CameraView | null;
   readonly views: () => readonly CameraView[];
 };
 
-const settingsOf = (record: CameraRecord): CameraSettings => {
+export const settingsOf = (record: CameraRecord): CameraSettings => {
   const settings: Record<string, unknown> = {};
   for (const name of Object.keys(cameraFields)) {
     const value = record[name as keyof CameraSettings]; // the keys are those of CameraSettings
@@ -142,6 +143,8 @@ export const createBook = (fleet: Fleet, clock: Clock, removed: (id: number, rea
       const entry = entries.get(id);
       return entry ? wantedBy(entry) : null;
     },
+
+    records: () => [...entries.values()].flatMap(({ record }) => record ?? []),
 
     count() {
       let listed = 0;
