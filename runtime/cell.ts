@@ -165,21 +165,29 @@ export const createCell = (spec: CellSpec, ports: CellPorts, onFailure: (failure
   // ---- a turn -----------------------------------------------------------------------------------------------------
 
   const turn = (envelope: Envelope) => {
-    const { type, causes, lease } = envelope;
+    const { causes, lease } = envelope;
     current = envelope;
+    if (handle(envelope)) {
+      commit(causes);
+      releaseAll(causes);
+    }
+    if (lease) frames.release(lease);
+    current = null;
+  };
+
+  /** Calls the handler; false when it threw, and then nothing of what it asked for is left. */
+  const handle = ({ type, bytes, causes }: Envelope): boolean => {
     try {
       const handler = definition.on[type];
       if (!handler) throw new Error(`${path} has no handler for ${type}`);
-      actorState = handler(actorState, codec.decode(type, envelope.bytes), context);
-      commit(causes);
-      releaseAll(causes);
+      actorState = handler(actorState, codec.decode(type, bytes), context);
+      return true;
     } catch (thrown) {
       forget();
       abandonAll(causes, reasonOf(thrown), true);
       failed(type, thrown, causes);
+      return false;
     }
-    if (lease) frames.release(lease);
-    current = null;
   };
 
   /** Lets out what the turn asked for. Each part holds the turn's causes for itself. Nothing here may throw. */
