@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { delay, systemClock } from "../../runtime/clock.ts";
+import { systemClock } from "../../runtime/clock.ts";
 import { tempDir } from "../support/temp-dir.ts";
 import { startVedette, view } from "../support/vedette.ts";
 
@@ -43,9 +43,8 @@ test("two processes cannot have one data directory", async () => {
 
 test("a signal during the start ends it with 0 all the same", async () => {
   await using directory = await tempDir();
-  for (const afterMs of [0, 5, 20, 60]) {
-    await using it = await startVedette({ config, dataDir: directory.path });
-    await delay(systemClock, afterMs);
+  for (const until of ["process.start", "store.ready", "bus.ready", "consumer.joined", "server.listening", "camera.state"]) {
+    await using it = await startVedette({ config, dataDir: directory.path, until });
     it.kill("SIGTERM");
     expect(await it.exited).toBe(0);
   }

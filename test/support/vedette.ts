@@ -34,6 +34,8 @@ export type StartOptions = {
   /** Written as a file and given by `--config`. */
   readonly config?: string;
   readonly cwd?: string;
+  /** The log line that ends the wait; the address is known from `server.listening` on. */
+  readonly until?: string;
 };
 
 /** Resolves when the address is printed; rejects when the process ends before. */
@@ -94,7 +96,7 @@ export const startVedette = async (options: StartOptions = {}): Promise<Vedette>
     await directory[Symbol.asyncDispose]();
   };
   try {
-    const { url } = await line("server.listening", undefined, 60_000);
+    const { url } = await line(options.until ?? "server.listening", undefined, 60_000);
     return {
       url: String(url),
       dataDir,
