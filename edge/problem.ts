@@ -37,6 +37,8 @@ const titles: Readonly<Record<FaultCode, string>> = {
 export const faultOf = (thrown: unknown): Fault | null => {
   if (thrown instanceof Fault) return thrown;
   if (thrown instanceof HTTPException && thrown.status === 400) return new Fault("bad_json", thrown.message);
+  if (thrown instanceof HTTPException && thrown.status === 415)
+    return new Fault("invalid_field", "content-type: send the body as application/json", { details: { field: "content-type" } });
   return null;
 };
 

@@ -99,6 +99,12 @@ export const createApp = (ports: EdgePorts): EdgeApp => {
       log.info("client.refused", { reason: "foreign origin" });
       throw new Fault("forbidden", "pages of other sites may not connect; list the origin under server.corsOrigins");
     }
+    if (c.req.header("sec-websocket-protocol") !== undefined) {
+      // Bun would accept whatever is asked for, and then JSON would be sent under a name that promises something else.
+      throw new Fault("invalid_field", "sec-websocket-protocol: no subprotocol is spoken; connect without one", {
+        details: { field: "sec-websocket-protocol" },
+      });
+    }
     const data: SocketData = { principal: c.get("principal"), live: null };
     if (!c.env.server?.upgrade(c.req.raw, { data })) throw new Fault("unavailable", "the connection could not be upgraded");
     return new Response(null);

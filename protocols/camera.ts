@@ -8,10 +8,13 @@ const Polygon = z
   .min(3)
   .max(64);
 
+/** No control characters, and none that turn the direction of what follows: a name is read by people. */
+const printable = /^[^\p{Cc}\u202a-\u202e\u2066-\u2069]*$/u;
+
 /** What a person or the configuration says about a camera. */
 export const cameraFields = {
   id: CameraId,
-  name: z.string().min(1).max(80),
+  name: z.string().min(1).max(80).regex(printable, "expected a name without control characters and changes of direction"),
   url: z.string().min(1).max(2048).describe("file: rtsp: rtmp: http: https: or sim://junction?seed=N"),
   fps: z.number().min(0.05).max(30).default(2).describe("Frames per second to detect on"),
   loop: z.boolean().default(false).describe("Play a file again at its end"),

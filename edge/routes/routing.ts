@@ -51,8 +51,10 @@ export const problems = (...statuses: readonly (keyof typeof reasons)[]) =>
   );
 
 export const CameraIdParam = z.object({
-  id: z.coerce
-    .number()
+  id: z
+    .string()
+    .regex(/^\d{1,16}$/, "expected a camera's id, digits only")
+    .transform(Number)
     .pipe(CameraId)
     .openapi({ param: { name: "id", in: "path", required: true }, type: "integer", minimum: 0, example: 1 }),
 });

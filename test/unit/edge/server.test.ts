@@ -97,6 +97,17 @@ describe("what is wrong is answered by a problem document", () => {
     ["no such path", "GET", "/nope", undefined, 404, "not_found", undefined],
     ["an id that is no number", "GET", "/api/cameras/x", undefined, 400, "invalid_field", "id"],
     ["a negative id", "GET", "/api/cameras/-1", undefined, 400, "invalid_field", "id"],
+    ["an id in other digits", "GET", "/api/cameras/0x2", undefined, 400, "invalid_field", "id"],
+    ["an id with an exponent", "GET", "/api/cameras/1e0", undefined, 400, "invalid_field", "id"],
+    [
+      "a name that turns the direction of reading",
+      "POST",
+      "/api/cameras",
+      { name: "gnp\u202e", url: "sim://x" },
+      400,
+      "invalid_field",
+      "name",
+    ],
     ["an unknown camera", "GET", "/api/cameras/99", undefined, 404, "unknown_camera", undefined],
     ["a body that is no JSON", "POST", "/api/cameras", "{", 400, "bad_json", undefined],
     ["a body without its fields", "POST", "/api/cameras", {}, 400, "invalid_field", "name"],
@@ -130,6 +141,18 @@ describe("what is wrong is answered by a problem document", () => {
     expect([answer.status, answer.json?.code, answer.json?.field]).toEqual([status, code, field]);
     expect(answer.headers.get("content-type")).toBe("application/problem+json");
     expect(answer.json.status).toBe(status);
+  });
+
+  test.each(["text/plain", "application/x-www-form-urlencoded"])("a body sent as %s", async (type) => {
+    const { ask } = await setUp();
+    const answer = await ask("PATCH", "/api/cameras/1", { enabled: true }, { "content-type": type });
+    expect([answer.status, answer.json?.code, answer.json?.field]).toEqual([400, "invalid_field", "content-type"]);
+  });
+
+  test("a subprotocol that is not spoken is not accepted", async () => {
+    const { ask } = await setUp();
+    const answer = await ask("GET", "/ws", undefined, { upgrade: "websocket", "sec-websocket-protocol": "vedette.msgpack.v1" });
+    expect([answer.status, answer.json?.field]).toEqual([400, "sec-websocket-protocol"]);
   });
 
   test("what went wrong inside is told without its reason", async () => {
