@@ -3,6 +3,7 @@ import { isAbsolute, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Fault } from "../../runtime/errors.ts";
 import { isHeldBack, isLoopback } from "./ip-address.ts";
+import { parseJunctionUrl } from "./junction.ts";
 import type { MediaAddress } from "./media.ts";
 
 export type AddressPolicy = {
@@ -123,7 +124,10 @@ export type AddressCheck = {
 export const createAddressCheck = (policy: AddressPolicy, ports: AddressPorts): AddressCheck => ({
   resolve: (url) => checkAddress(url, policy, ports),
   async admit(url) {
-    if (schemeOf(url) === "sim:") return;
+    if (schemeOf(url) === "sim:") {
+      parseJunctionUrl(url);
+      return;
+    }
     await checkAddress(url, policy, ports).catch((thrown: unknown) => {
       if (thrown instanceof Fault && thrown.code !== "source_refused") return;
       throw thrown;
