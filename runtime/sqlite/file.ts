@@ -1,6 +1,6 @@
 /** Opens a SQLite file of ours: durable, migrated forward, and set aside when a check after an unclean stop finds it damaged. */
 import { Database, SQLiteError } from "bun:sqlite";
-import { existsSync, readdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { existsSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { systemClock } from "../clock.ts";
 import { StartRefused } from "../errors.ts";
@@ -10,6 +10,8 @@ const pageBytes = 8_192;
 /** The write-ahead log is checkpointed in quiet moments; this bounds it when there are none. */
 const walBytesMax = 32 * 1_048_576;
 const damagedFilesKept = 3;
+/** A file up to this size is checked at every start; a larger one after an unclean stop, or when damage was met at work. */
+const checkedBytesMax = 64 * 1_048_576;
 
 export type OpenedFile = {
   readonly database: Database;
@@ -21,17 +23,28 @@ export type OpenedFile = {
   readonly damaged: string | null;
 };
 
-/** `migrations[n]` brings a file from version n to n + 1. A file of a newer version throws `StartRefused(78)`. */
-export const openSqliteFile = (path: string, migrations: readonly string[], nowMs: number): OpenedFile => {
+/**
+ * `migrations[n]` brings a file from version n to n + 1. A file of a newer version throws `StartRefused(78)`. `look` reads what
+ * the opener will need: damage that it meets counts as found by the check.
+ */
+export const openSqliteFile = (
+  path: string,
+  migrations: readonly string[],
+  nowMs: number,
+  look: (database: Database) => void = () => {},
+): OpenedFile => {
   // Closing empties the write-ahead log.
   const unclean = existsSync(`${path}-wal`) && statSync(`${path}-wal`).size > 0;
+  const isSmall = existsSync(path) && statSync(path).size <= checkedBytesMax;
+  const check = unclean || isSmall || existsSync(suspicionOf(path));
   const startedMs = systemClock.monotonicMs();
-  const database = tryOpen(path, migrations, unclean);
-  const checkMs = unclean ? systemClock.monotonicMs() - startedMs : 0;
+  const database = tryOpen(path, migrations, check, look);
+  const checkMs = check ? systemClock.monotonicMs() - startedMs : 0;
+  rmSync(suspicionOf(path), { force: true });
   if (database !== null) return { database, unclean, checkMs, damaged: null };
 
   const damaged = setAside(path, nowMs);
-  const replacement = tryOpen(path, migrations, false);
+  const replacement = tryOpen(path, migrations, false, look);
   if (replacement === null) throw new Error(`a fresh file at ${path} is damaged`);
   return { database: replacement, unclean, checkMs, damaged };
 };
@@ -48,8 +61,20 @@ export const closeSqliteFile = (database: Database): void => {
   database.close();
 };
 
+const suspicionOf = (path: string): string => `${path}.suspect`;
+
+/** Remembers that damage was met at work, so that the next start checks the whole file. */
+export const suspectDamage = (path: string, thrown: unknown): void => {
+  if (isDamage(thrown)) writeFileSync(suspicionOf(path), "");
+};
+
 /** Null when the file is damaged. */
-const tryOpen = (path: string, migrations: readonly string[], check: boolean): Database | null => {
+const tryOpen = (
+  path: string,
+  migrations: readonly string[],
+  check: boolean,
+  look: (database: Database) => void,
+): Database | null => {
   const database = new Database(path, { create: true });
   try {
     refuseNewer(database, path, migrations.length);
@@ -60,6 +85,7 @@ const tryOpen = (path: string, migrations: readonly string[], check: boolean): D
     database.run(`PRAGMA journal_size_limit = ${walBytesMax}`);
     if (!check || isSound(database)) {
       migrate(database, migrations);
+      look(database);
       return database;
     }
   } catch (thrown) {

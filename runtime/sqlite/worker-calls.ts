@@ -65,13 +65,17 @@ export type Answers<Calls> = { readonly [Op in keyof Calls]: (args: Args<Calls[O
 declare const self: Worker;
 
 /** In the Worker: answers each call by its function. */
-export const answerCalls = <Calls extends Table<Calls>>(answers: Answers<Calls>): void => {
+export const answerCalls = <Calls extends Table<Calls>>(
+  answers: Answers<Calls>,
+  failed: (thrown: unknown) => void = () => {},
+): void => {
   self.onmessage = ({ data }: MessageEvent<Question>) => {
     const answer = answers[data.op as keyof Calls]; // both sides share the table
     try {
       const { value, transfer = [] } = answer(data.args as Args<Calls[keyof Calls]>); // as above
       self.postMessage({ number: data.number, value, failure: null } satisfies Reply, transfer);
     } catch (thrown) {
+      failed(thrown);
       const failure: Failure =
         thrown instanceof StartRefused
           ? { kind: "refused", status: thrown.status, text: thrown.message }
