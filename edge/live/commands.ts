@@ -67,6 +67,17 @@ const parse = (raw: string | Uint8Array, seen: { type?: string }): ClientMessage
   return { type, data: parsed.data } as ClientMessage; // validated by the schema of this type
 };
 
+/** The kind of a message that is not looked at otherwise. */
+const typeIn = (raw: string | Uint8Array): string | undefined => {
+  const seen: { type?: string } = {};
+  try {
+    parse(raw, seen);
+  } catch {
+    // Refused all the same; what could be read of it stands in `seen`.
+  }
+  return seen.type;
+};
+
 const isOnline = (state: CameraState): 0 | 1 => (state === "online" ? 1 : 0);
 const statusOf = ({ id, state }: CameraView, message: string): DataOf<"camera_status"> => ({
   cameraId: id,
@@ -127,7 +138,6 @@ export const createCommands = (ports: CommandPorts): ((connection: Connection) =
 
   return (connection) => {
     const bucket = createBucket(clock, messagesPerSecond, messageBurst);
-    const complaints = createBucket(clock, 1, 1);
     let refusals = 0;
     let inFlight = 0;
 
@@ -139,13 +149,14 @@ export const createCommands = (ports: CommandPorts): ((connection: Connection) =
       send(connection, { type: "error", data: { code, message, ...(inReplyTo === undefined ? {} : { inReplyTo }) } });
     };
 
-    const refuseFlood = (): boolean => {
+    /** Each refused command is answered by name, so that a client knows which to send again; who goes on is closed. */
+    const refuseFlood = (raw: string | Uint8Array): boolean => {
       if (bucket.take()) {
         refusals = 0;
         return false;
       }
       refusals += 1;
-      if (complaints.take()) answer(new Fault("rate_limited", `send at most ${messagesPerSecond} messages a second`), undefined);
+      answer(new Fault("rate_limited", `not done: send at most ${messagesPerSecond} messages a second`), typeIn(raw));
       if (refusals > refusalsMax) {
         log.warn("client.refused", { client: connection.principal.name, reason: "flood" });
         connection.socket.close(policyViolation, "too many messages");
@@ -155,7 +166,7 @@ export const createCommands = (ports: CommandPorts): ((connection: Connection) =
 
     return {
       receive(raw) {
-        if (refuseFlood()) return;
+        if (refuseFlood(raw)) return;
         const seen: { type?: string } = {};
         try {
           const message = parse(raw, seen);

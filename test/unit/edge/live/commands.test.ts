@@ -152,8 +152,10 @@ describe("limits", () => {
     for (let count = 0; count < 100; count++) commands.receive('{"type":"ping"}');
     const types = socket.sent.splice(0).map((text) => JSON.parse(text).data.code ?? JSON.parse(text).type);
     expect([types.filter((type) => type === "pong").length, types.filter((type) => type === "rate_limited").length]).toEqual([
-      60, 1,
+      60, 40,
     ]);
+    commands.receive(JSON.stringify({ type: "stop_stream", data: { cameraId: 1 } }));
+    expect(JSON.parse(socket.sent.splice(0)[0] ?? "").data).toMatchObject({ code: "rate_limited", inReplyTo: "stop_stream" });
     await clock.advance(1_000);
     expect((await ask({ type: "ping" }))[0].type).toBe("pong");
   });
