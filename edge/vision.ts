@@ -2,7 +2,6 @@
 
 import { type AddressCheck, createAddressCheck } from "../actors/camera/address.ts";
 import { findClip } from "../actors/camera/clip.ts";
-import { runProcess } from "../actors/camera/clip-package.ts";
 import { openJunction } from "../actors/camera/junction.ts";
 import { systemLookups } from "../actors/camera/lookup.ts";
 import { createMediaSource } from "../actors/camera/media-source.ts";
@@ -21,6 +20,7 @@ import { reasonOf, StartRefused } from "../runtime/errors.ts";
 import { createFramePool, type FramePool, framePoolLayout } from "../runtime/frame-pool.ts";
 import type { Log } from "../runtime/log.ts";
 import type { Metrics } from "../runtime/metrics.ts";
+import { runProcess } from "../runtime/run-process.ts";
 import type { Check } from "./ports.ts";
 
 const camerasExpectedMin = 64;

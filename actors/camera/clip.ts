@@ -5,9 +5,10 @@
 import { mkdir, open, rename, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import type { Clock } from "../../runtime/clock.ts";
-import { reasonOf } from "../../runtime/errors.ts";
-import { downloadClip, type Fetch, type Progress } from "./clip-download.ts";
-import { type RunProcess, takeFromPackage } from "./clip-package.ts";
+import { defaultDownloadLimits, download, type Fetch, type Progress } from "../../runtime/download.ts";
+import { Fault, reasonOf } from "../../runtime/errors.ts";
+import type { RunProcess } from "../../runtime/run-process.ts";
+import { takeFromPackage } from "./clip-package.ts";
 
 export type ClipPlace = { readonly name: string; readonly url: string };
 
@@ -33,12 +34,12 @@ export type ClipPorts = {
   readonly fetch: Fetch;
   readonly run: RunProcess;
   readonly progress?: Progress;
-  readonly signal?: AbortSignal;
 };
 
 export type ClipResult = { readonly path: string } | { readonly missing: string };
 
 const bytesMin = 100_000;
+const bytesMax = 64 * 1024 * 1024;
 
 /** True for a file that begins as an AVI or MP4 does and is long enough to be a clip. */
 export const isClip = async (path: string): Promise<boolean> => {
@@ -85,14 +86,14 @@ export const findClip = async (settings: ClipSettings, ports: ClipPorts): Promis
     for (const { name, url } of places) {
       const path = join(cacheDir, name);
       try {
-        await install(path, (partial) => downloadClip(url, partial, ports));
+        await install(path, (partial) => download(url, partial, ports, ports.progress, { ...defaultDownloadLimits, bytesMax }));
         return { path };
       } catch (thrown) {
-        reasons.push(`${new URL(url).host}: ${reasonOf(thrown)}`);
+        reasons.push(`${new URL(url).host}: ${reasonOf(thrown instanceof Fault ? thrown.cause : thrown)}`);
       }
     }
     const path = join(cacheDir, "vtest.avi");
-    await install(path, (partial) => takeFromPackage(partial, ports));
+    await install(path, (partial) => takeFromPackage(partial, ports.run));
     return { path };
   } catch (thrown) {
     return { missing: [...reasons, `package opencv-doc: ${reasonOf(thrown)}`].join("; ").replace(/\s+/g, " ") };

@@ -2,10 +2,10 @@
 import type { Clock } from "../../runtime/clock.ts";
 import type { Log } from "../../runtime/log.ts";
 import type { Metrics } from "../../runtime/metrics.ts";
+import { runProcess } from "../../runtime/run-process.ts";
 import { checkGolden } from "./golden.ts";
 import type { ModelPorts } from "./model.ts";
 import { fetchNpmWeights } from "./npm-weights.ts";
-import { runProcess } from "./run-process.ts";
 
 export const modelPorts = (clock: Clock, log: Log, metrics: Metrics): ModelPorts => ({
   clock,

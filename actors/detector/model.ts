@@ -5,9 +5,9 @@
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
 import type { Clock } from "../../runtime/clock.ts";
+import { download, type Fetch, type Progress } from "../../runtime/download.ts";
 import { Fault, reasonOf } from "../../runtime/errors.ts";
 import type { Log } from "../../runtime/log.ts";
-import { download, type Fetch, type Progress } from "./download.ts";
 import { families, recognise } from "./family.ts";
 import { checkInputSize, takeFrames } from "./graph.ts";
 import { npmWeights } from "./npm-weights.ts";

@@ -5,10 +5,10 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Fault } from "../../runtime/errors.ts";
+import type { RunProcess } from "../../runtime/run-process.ts";
 import { convertTfjs } from "./convert/convert.ts";
 import { readTfjs } from "./convert/tfjs.ts";
 import { encodeOnnx } from "./onnx.proto.ts";
-import type { RunProcess } from "./run-process.ts";
 
 export type NpmWeights = {
   readonly name: string;
@@ -59,8 +59,9 @@ export const fetchNpmWeights = async (
     await writeFile(join(folder, "package.json"), JSON.stringify({ name: "weights", private: true }));
     const wanted = `${source.packageName}@${source.version}`;
     const flags = ["--ignore-scripts", "--no-save", "--cache-dir", join(folder, "cache")];
-    const { exitCode, errors } = await ports.runProcess([process.execPath, "add", ...flags, wanted], { cwd: folder, timeoutMs });
-    if (exitCode !== 0) {
+    const result = await ports.runProcess([process.execPath, "add", ...flags, wanted], { cwd: folder, timeoutMs });
+    if (result?.exitCode !== 0) {
+      const { exitCode, errors } = result ?? { exitCode: -1, errors: `${process.execPath} is gone` };
       const why = errors.split("\n").find((line) => line.includes("error")) ?? errors.split("\n").at(-1) ?? "";
       throw new Fault("unavailable", `the npm package ${wanted} was not fetched: ${why.trim() || `exit code ${exitCode}`}`);
     }

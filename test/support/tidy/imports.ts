@@ -87,7 +87,7 @@ export const arrows: Rule = {
 };
 
 /** Files of the portable core that are drivers for one runtime or service. */
-const drivers = /^runtime\/(bus-(sqlite|kafka)|store-(sqlite|redis)|kafka|redis|jpeg|sqlite)\b/;
+const drivers = /^runtime\/(bus-(sqlite|kafka)|store-(sqlite|redis)|kafka|redis|jpeg|sqlite|download|run-process)\b/;
 
 const portability = (path: string, from: string): string | null => {
   if (isRelative(from)) return null;

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { findClip, isClip } from "../../../../actors/camera/clip.ts";
-import { runProcess } from "../../../../actors/camera/clip-package.ts";
 import { systemClock } from "../../../../runtime/clock.ts";
+import { runProcess } from "../../../../runtime/run-process.ts";
 import { tempDir } from "../../../support/temp-dir.ts";
 
 const hasApt = Bun.which("apt-get") !== null && Bun.which("apt-cache") !== null;

@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { type ClipPorts, type ClipResult, findClip, isClip } from "../../../../actors/camera/clip.ts";
-import type { RunProcess } from "../../../../actors/camera/clip-package.ts";
+import type { RunProcess } from "../../../../runtime/run-process.ts";
 import { type TempDir, tempDir } from "../../../support/temp-dir.ts";
 import { virtualClock } from "../../../support/virtual-clock.ts";
 import { within } from "../../../support/wait.ts";
@@ -23,14 +23,14 @@ const samples = "usr/share/doc/opencv-doc/examples/data";
 const debian =
   (file: [name: string, bytes: Uint8Array] | null, error = ""): RunProcess =>
   async ([program, ...rest], { cwd }) => {
-    if (error !== "") return { exitCode: 100, stderr: `W: something\n${error}\n` };
+    if (error !== "") return { exitCode: 100, errors: `W: something\n${error}\n` };
     if (program === "apt-get") await Bun.write(join(cwd, "opencv-doc_1_all.deb"), "deb");
     if (program === "dpkg-deb") {
       const data = join(cwd, rest.at(-1) ?? "", samples);
       await mkdir(data, { recursive: true });
       if (file) await Bun.write(join(data, file[0]), file[1]);
     }
-    return { exitCode: 0, stderr: "" };
+    return { exitCode: 0, errors: "" };
   };
 const noPrograms: RunProcess = async () => null;
 
@@ -80,8 +80,12 @@ describe("the default clip", () => {
   const refusals: [string, () => Response, string][] = [
     ["a page instead of a clip", () => new Response("<html>".repeat(40_000)), "first.example: what came is not a clip"],
     ["a stub", () => new Response(avi(50_000)), "first.example: what came is not a clip"],
-    ["a failure", () => new Response("no", { status: 503 }), "first.example: answered 503"],
-    ["too much", () => new Response(avi(), { headers: { "content-length": "99999999" } }), "first.example: larger than 64 MiB"],
+    ["a failure", () => new Response("no", { status: 503 }), "first.example: the server answered 503"],
+    [
+      "too much",
+      () => new Response(avi(), { headers: { "content-length": "99999999" } }),
+      "first.example: it has 99999999 bytes, at most 67108864 are taken",
+    ],
   ];
   test.each(refusals)("is not %s", async (_, answer, reason) => {
     await using directory = await tempDir();
@@ -114,10 +118,14 @@ describe("the default clip", () => {
       const atMs = clock.nextAtMs();
       return atMs !== null && atMs - clock.monotonicMs() > 9000;
     });
-    await clock.advance(10_000);
-    expect(await within<ClipResult>(2000, "the end", () => result)).toEqual({
+    // The last bytes may still be on their way to the disk, and the wait for more begins after that.
+    const ended = await within<ClipResult>(2000, "the end", async () => {
+      await clock.advance(10_000);
+      return result;
+    });
+    expect(ended).toEqual({
       missing:
-        "first.example: no answer within 5 s; second.example: no bytes for 10 s; package opencv-doc: this machine has no apt-get",
+        "first.example: no answer within 5000 ms; second.example: no byte within 10000 ms; package opencv-doc: this machine has no apt-get",
     });
   });
 
@@ -135,6 +143,11 @@ describe("the default clip", () => {
       "an empty package list",
       debian(null, "E: Unable to locate package opencv-doc"),
       "apt-get ended with 100: E: Unable to locate package opencv-doc",
+    ],
+    [
+      "a program at its time limit",
+      async () => ({ exitCode: -1, errors: "" }),
+      "apt-get was ended before it was done, at the latest after 60000 ms",
     ],
     ["a package without the clip", debian(null), "the package does not hold vtest.avi"],
   ])("says why after %s", async (_, run, reason) => {

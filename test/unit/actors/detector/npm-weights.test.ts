@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { recognise } from "../../../../actors/detector/family.ts";
 import { fetchNpmWeights, type NpmWeights } from "../../../../actors/detector/npm-weights.ts";
 import { decodeOnnx } from "../../../../actors/detector/onnx.proto.ts";
-import type { RunProcess } from "../../../../actors/detector/run-process.ts";
+import type { RunProcess } from "../../../../runtime/run-process.ts";
 import { tinyCenternet } from "../../../support/tiny-tfjs.ts";
 
 let cacheDir = "";

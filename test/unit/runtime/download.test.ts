@@ -2,8 +2,8 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { defaultDownloadLimits, download, type Fetch } from "../../../../actors/detector/download.ts";
-import { virtualClock } from "../../../support/virtual-clock.ts";
+import { defaultDownloadLimits, download, type Fetch } from "../../../runtime/download.ts";
+import { virtualClock } from "../../support/virtual-clock.ts";
 
 let folder = "";
 beforeEach(async () => {

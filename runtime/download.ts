@@ -1,7 +1,7 @@
 /** One file over HTTP, bounded in size and in time, on disk only when it is whole. */
 import { open, rename, rm } from "node:fs/promises";
-import type { Clock } from "../../runtime/clock.ts";
-import { Fault, reasonOf } from "../../runtime/errors.ts";
+import type { Clock } from "./clock.ts";
+import { Fault, reasonOf } from "./errors.ts";
 
 export type Fetch = (url: string, init: { readonly signal: AbortSignal; readonly redirect: "follow" }) => Promise<Response>;
 
