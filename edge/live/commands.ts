@@ -23,8 +23,11 @@ import { wants, wishOf } from "./wish.ts";
 
 const messagesPerSecond = 20;
 const messageBurst = 60;
-/** Refused in a row; then the client is closed. */
-const refusalsMax = 200;
+/** Stops above the rate are carried out all the same, within an allowance of their own: a lost stop leaves a camera running. */
+const extraStopsPerSecond = 2;
+const extraStopBurst = 16;
+/** Refusals that are answered at once; on average as many as there may be messages. Beyond that the client is closed. */
+const refusalBurst = 200;
 const inFlightMax = 4;
 const policyViolation = 1008;
 
@@ -138,7 +141,9 @@ export const createCommands = (ports: CommandPorts): ((connection: Connection) =
 
   return (connection) => {
     const bucket = createBucket(clock, messagesPerSecond, messageBurst);
-    let refusals = 0;
+    const extraStops = createBucket(clock, extraStopsPerSecond, extraStopBurst);
+    const refusals = createBucket(clock, messagesPerSecond, refusalBurst);
+    let isClosed = false;
     let inFlight = 0;
 
     const answer = (thrown: unknown, inReplyTo: string | undefined): void => {
@@ -150,27 +155,28 @@ export const createCommands = (ports: CommandPorts): ((connection: Connection) =
     };
 
     /** Each refused command is answered by name, so that a client knows which to send again; who goes on is closed. */
-    const refuseFlood = (raw: string | Uint8Array): boolean => {
-      if (bucket.take()) {
-        refusals = 0;
+    const isWithinRate = (raw: string | Uint8Array): boolean => {
+      if (bucket.take()) return true;
+      const type = typeIn(raw);
+      if (type === "stop_stream" && extraStops.take()) return true;
+      if (refusals.take()) {
+        answer(new Fault("rate_limited", `not done: send at most ${messagesPerSecond} messages a second`), type);
         return false;
       }
-      refusals += 1;
-      answer(new Fault("rate_limited", `not done: send at most ${messagesPerSecond} messages a second`), typeIn(raw));
-      if (refusals > refusalsMax) {
-        log.warn("client.refused", { client: connection.principal.name, reason: "flood" });
-        connection.socket.close(policyViolation, "too many messages");
-      }
-      return true;
+      isClosed = true;
+      log.warn("client.refused", { client: connection.principal.name, reason: "flood" });
+      connection.socket.close(policyViolation, "too many messages");
+      return false;
     };
 
     return {
       receive(raw) {
-        if (refuseFlood(raw)) return;
+        if (isClosed || !isWithinRate(raw)) return;
         const seen: { type?: string } = {};
         try {
           const message = parse(raw, seen);
-          if (inFlight >= inFlightMax) throw new Fault("rate_limited", `wait for an answer: ${inFlightMax} messages are in work`);
+          if (inFlight >= inFlightMax && message.type !== "stop_stream")
+            throw new Fault("rate_limited", `wait for an answer: ${inFlightMax} messages are in work`);
           const handler = handlers[message.type] as (of: Connection, data: unknown) => void | Promise<void>; // paired by the table
           const work = handler(connection, message.data);
           if (!work) return;

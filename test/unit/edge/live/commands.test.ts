@@ -147,15 +147,14 @@ describe("resume", () => {
 });
 
 describe("limits", () => {
-  test("more than 60 messages at once are refused, complained of once a second, and forgiven later", async () => {
+  test("more than 60 messages at once are refused, each by its name, and forgiven later", async () => {
     const { ask, commands, socket, clock } = await setUp();
     for (let count = 0; count < 100; count++) commands.receive('{"type":"ping"}');
     const types = socket.sent.splice(0).map((text) => JSON.parse(text).data.code ?? JSON.parse(text).type);
     expect([types.filter((type) => type === "pong").length, types.filter((type) => type === "rate_limited").length]).toEqual([
       60, 40,
     ]);
-    commands.receive(JSON.stringify({ type: "stop_stream", data: { cameraId: 1 } }));
-    expect(JSON.parse(socket.sent.splice(0)[0] ?? "").data).toMatchObject({ code: "rate_limited", inReplyTo: "stop_stream" });
+    expect(await ask({ type: "subscribe" })).toMatchObject([{ data: { code: "rate_limited", inReplyTo: "subscribe" } }]);
     await clock.advance(1_000);
     expect((await ask({ type: "ping" }))[0].type).toBe("pong");
   });
@@ -164,6 +163,36 @@ describe("limits", () => {
     const { commands, socket } = await setUp();
     for (let count = 0; count < 400; count++) commands.receive('{"type":"ping"}');
     expect(socket.closed).toBe("1008 too many messages");
+    expect(socket.sent).toHaveLength(60 + 200);
+  });
+
+  test("a flood that is let through now and then is closed as well", async () => {
+    const { commands, socket, clock } = await setUp();
+    for (let tick = 0; tick < 40; tick++) {
+      for (let count = 0; count < 20; count++) commands.receive('{"type":"ping"}');
+      await clock.advance(50);
+    }
+    expect(socket.closed).toBe("1008 too many messages");
+    expect(socket.sent.length).toBeLessThan(60 + 200 + 2 * 40);
+  });
+
+  test("a stop above the rate is carried out, up to sixteen at once", async () => {
+    const { ask, commands, socket } = await setUp();
+    await ask({ type: "start_stream", data: { cameraId: 101, rtspUrl: "sim://junction" } });
+    for (let count = 0; count < 70; count++) commands.receive('{"type":"ping"}');
+    socket.sent.length = 0;
+    const stop = { type: "stop_stream", data: { cameraId: 101 } };
+    expect((await ask(stop))[0].type).toBe("stream_stopped");
+    const codes: string[] = [];
+    for (let count = 0; count < 16; count++) codes.push((await ask(stop))[0].data.code);
+    expect(codes).toEqual([...Array.from({ length: 15 }, () => "unknown_camera"), "rate_limited"]);
+  });
+
+  test("a stop does not wait for what is in work", async () => {
+    const { ask } = await setUp(operator, { probe: () => new Promise(() => {}) });
+    await ask({ type: "start_stream", data: { cameraId: 101, rtspUrl: "sim://junction" } });
+    for (let count = 0; count < 4; count++) await ask({ type: "check_camera", data: { cameraId: 1, rtspUrl: "rtsp://h/" } });
+    expect((await ask({ type: "stop_stream", data: { cameraId: 101 } }))[0].type).toBe("stream_stopped");
   });
 
   test("at most four messages of a client are in work", async () => {
