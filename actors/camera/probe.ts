@@ -2,6 +2,7 @@
 import type { Clock } from "../../runtime/clock.ts";
 import { reasonOf } from "../../runtime/errors.ts";
 import { maskUrl, schemeOf } from "./address.ts";
+import { parseJunctionUrl } from "./junction.ts";
 import type { MediaAddress, OpenMedia } from "./media.ts";
 import type { ProbeResult } from "./source.ts";
 
@@ -16,10 +17,13 @@ export type ProbePorts = {
 export const probe = async (url: string, { open, check, clock, timeoutMs = 5000 }: ProbePorts): Promise<ProbeResult> => {
   const startedMs = clock.monotonicMs();
   const latencyMs = () => Math.round(clock.monotonicMs() - startedMs);
-  if (schemeOf(url) === "sim:") return { ok: true, codec: "simulated", latencyMs: latencyMs() };
   const limit = new AbortController();
 
   const look = async (): Promise<ProbeResult> => {
+    if (schemeOf(url) === "sim:") {
+      parseJunctionUrl(url);
+      return { ok: true, codec: "simulated", latencyMs: latencyMs() };
+    }
     const media = await open(await check(url), { clock, signal: limit.signal, timeoutMs, undecodable() {} });
     const interrupt = () => media.interrupt();
     limit.signal.addEventListener("abort", interrupt, { once: true });

@@ -130,7 +130,9 @@ describe("admission", () => {
     for (const url of ["sim://junction?seed=1", "rtsp://nobody.example/x", "file:/media/b.avi"]) await admit(url);
   });
   test("rejects what never will", async () => {
-    expect(admit("rtsp://127.0.0.1/x")).rejects.toThrow("loopback");
+    await expect(admit("rtsp://127.0.0.1/x")).rejects.toThrow("loopback");
+    await expect(admit("sim://elsewhere?seed=1")).rejects.toMatchObject({ code: "source_refused" });
+    await expect(admit("sim://junction?seed=x")).rejects.toMatchObject({ code: "source_refused" });
   });
 });
 

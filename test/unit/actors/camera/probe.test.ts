@@ -46,6 +46,12 @@ test("tells a refusal without the password", async () => {
   expect(result).toEqual({ ok: false, latencyMs: 0, error: "rtsp://***@cam/1 is refused" });
 });
 
+test("a simulated scene that there is not is told at once", async () => {
+  const { result } = await ask({}, "sim://junction?seed=x");
+  expect(result).toMatchObject({ ok: false, latencyMs: 0 });
+  expect(result?.error).toContain("seed must be a whole number");
+});
+
 test("a simulated scene always works", async () => {
   const { result, media } = await ask({}, "sim://junction?seed=1");
   expect(result).toEqual({ ok: true, codec: "simulated", latencyMs: 0 });
