@@ -200,6 +200,15 @@ const unusableKeys = (config: Config, resolveSecret: LoadedConfig["resolveSecret
       .map((key) => `llm.groups ${name}: the key ${key.id} is not used, since ${placeName(key)} holds nothing`),
   );
 
+const tooFewKeys = ({ llm }: Config, resolveSecret: LoadedConfig["resolveSecret"]): string[] => {
+  const keys = llm.groups.flatMap((group) => group.keys);
+  const usable = keys.filter((key) => key.enabled && resolveSecret(key) !== null).length;
+  if (llm.groups.length === 0 || usable >= llm.minKeys) return [];
+  return [
+    `llm.groups hold ${usable} usable ${usable === 1 ? "key" : "keys"}, fewer than llm.minKeys ${llm.minKeys}: add keys, or lower llm.minKeys`,
+  ];
+};
+
 /** Loads the configuration, or throws `StartRefused` (78) with every problem. */
 export const loadConfig = (options: ConfigOptions = {}): LoadedConfig => {
   const root = options.root ?? process.cwd();
@@ -231,7 +240,12 @@ export const loadConfig = (options: ConfigOptions = {}): LoadedConfig => {
   return {
     config,
     origins: new Map(leaves(config).map((path) => [pathText(path), originOf(path)])),
-    warnings: [...sources.flatMap(({ warnings }) => warnings), ...remarksOf(config), ...unusableKeys(config, resolveSecret)],
+    warnings: [
+      ...sources.flatMap(({ warnings }) => warnings),
+      ...remarksOf(config),
+      ...unusableKeys(config, resolveSecret),
+      ...tooFewKeys(config, resolveSecret),
+    ],
     resolveSecret,
     secrets: () => secretPlaces(config).flatMap((place) => resolveSecret(place) ?? []),
   };

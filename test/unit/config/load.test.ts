@@ -174,7 +174,7 @@ llm: { model: m, groups: [{ name: g, keys: [{ id: k, env: KEY }] }] }`);
       ["dashscope", "qwen-vl-plus", "DASHSCOPE_API_KEY"],
       ["openai", "gpt-4o-mini", "OPENAI_API_KEY"],
     ]);
-    expect(warnings).toHaveLength(2);
+    expect(warnings).toHaveLength(3);
     expect(load("llm: { groups: [] }", { environment }).config.llm.groups).toEqual([]);
   });
 
@@ -340,7 +340,22 @@ describe("secrets", () => {
   test("a key without its variable is a warning, since rules still assess", () => {
     expect(load(contractExample).warnings).toEqual([
       "llm.groups main: the key key-001 is not used, since variable DASHSCOPE_API_KEY holds nothing",
+      "llm.groups hold 0 usable keys, fewer than llm.minKeys 3: add keys, or lower llm.minKeys",
     ]);
+  });
+
+  test.each<[string, string, string[]]>([
+    ["fewer usable keys than wanted", "minKeys: 2", ["llm.groups hold 1 usable key, fewer than llm.minKeys 2"]],
+    ["as many as wanted", "minKeys: 1", []],
+  ])("%s", (_, setting, expected) => {
+    const keys = "[{ id: a, env: A }, { id: b, env: B, enabled: false }]";
+    const yaml = `llm: { ${setting}, groups: [{ name: main, keys: ${keys} }] }`;
+    const { warnings } = load(yaml, { environment: { A: "one", B: "two" } });
+    expect(warnings.map((warning) => warning.split(":")[0] ?? "")).toEqual(expected);
+  });
+
+  test("without any group there is no key to miss", () => {
+    expect(load("llm: { minKeys: 5 }").warnings).toEqual([]);
   });
 });
 
@@ -357,6 +372,6 @@ describe("printing", () => {
   });
 
   test("the check names warnings", () => {
-    expect(checkReport(load(contractExample)).split("\n")).toHaveLength(2);
+    expect(checkReport(load(contractExample)).split("\n")).toHaveLength(3);
   });
 });

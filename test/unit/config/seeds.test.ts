@@ -89,7 +89,7 @@ describe("api_keys.yaml", () => {
     const { config, warnings } = load("keys", guideKeys);
     expect(config.llm).toMatchObject({ selection: "round_robin", cooldown: { minMs: 5_000, maxMs: 60_000 } });
     expect(config.llm.groups[0]).toMatchObject({ name: "key-001", limits: { rps: 10, rpm: 600 }, model: "qwen-vl-plus" });
-    expect(warnings).toEqual([]);
+    expect(warnings).toEqual(["llm.groups hold 1 usable key, fewer than llm.minKeys 3: add keys, or lower llm.minKeys"]);
   });
 
   test.each([
