@@ -128,7 +128,9 @@ export const openPartitionReader = (from: number, ports: ReaderPorts): Partition
     grown(next, appended = []) {
       const last = buffer[buffer.length - 1];
       const tail = last === undefined ? position : last.offset + 1;
-      const takes = endKnown && tail >= end && !fetching && !paused && !stopped;
+      // Notices may come in another order than their records were stored: what does not join on is read from the log.
+      const joins = (appended[0]?.offset ?? 0) <= end;
+      const takes = joins && endKnown && tail >= end && !fetching && !paused && !stopped;
       // A read may have overtaken the notice of what it read, hence the filter.
       if (takes && buffer.length + appended.length <= bufferRecordsMax && bufferBytes <= bufferBytesMax)
         hold(appended.filter((record) => record.offset >= tail));
