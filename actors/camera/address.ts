@@ -60,7 +60,8 @@ const checkFile = async (url: string, policy: AddressPolicy, ports: AddressPorts
   } catch {
     throw refused(url, "a file is written file:relative/path or file:///absolute/path");
   }
-  if (named === "" || named.includes("\0")) throw refused(url, "a file is written file:relative/path or file:///absolute/path");
+  // An escaped zero in a plain path is no file anybody has, but a try at those who unescape it further on.
+  if (named === "" || /\0|%00/.test(named)) throw refused(url, "a file is written file:relative/path or file:///absolute/path");
   const path = resolve(named);
   // Asked before the file system is, so that a refusal does not tell what exists elsewhere.
   if (!dirs.some((dir) => isBelow(dir, path))) throw outside;

@@ -118,6 +118,8 @@ describe("files", () => {
     ["a host in a file URL", "file://server/media/a.avi", "a file is written file:relative/path"],
     ["nothing", "file:", "a file is written file:relative/path"],
     ["a zero byte", "file:/media/a.avi\0.txt", "a file is written file:relative/path"],
+    ["an escaped zero byte", "file:/media/a.avi%00.txt", "a file is written file:relative/path"],
+    ["an escaped zero byte in a file URL", "file:///media/a.avi%00.txt", "a file is written file:relative/path"],
   ];
   test.each(rows)("%s", async (_, url, expected) => {
     expect(await outcome(url)).toContain(expected);
