@@ -54,6 +54,14 @@ export const problemOf = (fault: Fault): Problem => {
   };
 };
 
+/** The path stands, the method does not; `allowed` is told in words and as `Allow`. */
+export const methodNotAllowed = (what: string, allowed: readonly string[]): Response => {
+  const allow = allowed.join(", ");
+  const problem = problemOf(new Fault("not_found", `nothing is at ${what}; this path takes ${allow}`));
+  const headers = { "content-type": "application/problem+json", allow };
+  return Response.json({ ...problem, title: "Method not allowed", status: 405 }, { status: 405, headers });
+};
+
 export const problemResponse = (fault: Fault, headers: Record<string, string> = {}): Response =>
   Response.json(problemOf(fault), { status: fault.status, headers: { "content-type": "application/problem+json", ...headers } });
 

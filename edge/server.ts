@@ -8,14 +8,14 @@ import { createAuth } from "./auth.ts";
 import { createCommands } from "./live/commands.ts";
 import type { LiveSocket } from "./live/connection.ts";
 import type { EdgePorts } from "./ports.ts";
-import { faultOf, problemResponse } from "./problem.ts";
+import { faultOf, methodNotAllowed, problemResponse } from "./problem.ts";
 import { requestAddress } from "./routes/address.ts";
 import { cameraRoutes } from "./routes/cameras.ts";
 import { dashboardRoutes } from "./routes/dashboard.ts";
 import { documentRoutes } from "./routes/documents.ts";
 import { type HealthPorts, healthRoutes } from "./routes/health.ts";
 import { liveRoutes } from "./routes/live.ts";
-import { createRoutes, type EdgeApp, type EdgeEnv, type SocketData } from "./routes/routing.ts";
+import { createRoutes, type EdgeApp, type EdgeEnv, methodsAt, type SocketData } from "./routes/routing.ts";
 import { sessionRoutes } from "./routes/session.ts";
 import { systemRoutes } from "./routes/system.ts";
 
@@ -59,7 +59,13 @@ const frame = (app: EdgeApp | Hono<EdgeEnv>, { log }: Pick<EdgePorts, "log">): v
     const headers: Record<string, string> = fault?.code === "unauthorized" ? { "www-authenticate": "Bearer" } : {};
     return problemResponse(fault ?? new Fault("internal", "the reason stands in the log"), headers);
   });
-  app.notFound((c) => problemResponse(new Fault("not_found", `nothing is at ${c.req.method} ${c.req.path.slice(0, 200)}`)));
+  app.notFound((c) => {
+    const what = `${c.req.method} ${c.req.path.slice(0, 200)}`;
+    const allowed = methodsAt(app, c.req.path);
+    return allowed.length > 0
+      ? methodNotAllowed(what, allowed)
+      : problemResponse(new Fault("not_found", `nothing is at ${what}`));
+  });
 };
 
 export const createApp = (ports: EdgePorts): EdgeApp => {
@@ -182,7 +188,8 @@ export const serve = (app: EdgeApp, ports: EdgePorts, at: { readonly host: strin
     server = Bun.serve<SocketData>({
       hostname: at.host,
       port: at.port,
-      maxRequestBodySize: 2 * bodyMaxBytes,
+      // Bun's own refusal has no body; the app's limit answers first, and Bun keeps nothing of what is not read.
+      maxRequestBodySize: Number.MAX_SAFE_INTEGER,
       idleTimeout: 30,
       fetch: (request, running) => app.fetch(request, { server: running }),
       websocket: webSocketOf(ports),

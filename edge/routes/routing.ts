@@ -26,6 +26,19 @@ export const createRoutes = (): EdgeApp =>
     },
   });
 
+const isAt = (pattern: readonly string[], path: readonly string[]): boolean =>
+  pattern.length === path.length &&
+  pattern.every((part, index) => part === path[index] || (part[0] === ":" && path[index] !== ""));
+
+/** The methods that some route of the app has at this path. */
+export const methodsAt = (app: { readonly routes: readonly { method: string; path: string }[] }, path: string): string[] => {
+  const parts = path.split("/");
+  const found = app.routes.filter((route) => route.method !== "ALL" && isAt(route.path.split("/"), parts));
+  const methods = new Set(found.map(({ method }) => method));
+  if (methods.has("GET")) methods.add("HEAD");
+  return [...methods].sort();
+};
+
 export const json = <Schema extends z.ZodType>(schema: Schema, description: string) => ({
   description,
   content: { "application/json": { schema } },

@@ -99,6 +99,9 @@ describe("what is wrong is answered by a problem document", () => {
     ["a negative id", "GET", "/api/cameras/-1", undefined, 400, "invalid_field", "id"],
     ["an id in other digits", "GET", "/api/cameras/0x2", undefined, 400, "invalid_field", "id"],
     ["an id with an exponent", "GET", "/api/cameras/1e0", undefined, 400, "invalid_field", "id"],
+    ["an id with a space behind it", "GET", "/api/cameras/1%20", undefined, 400, "invalid_field", "id"],
+    ["an id beyond exact numbers", "GET", "/api/cameras/9007199254740993", undefined, 400, "invalid_field", "id"],
+    ["a name with a line break", "POST", "/api/cameras", { name: "a\nb", url: "sim://x" }, 400, "invalid_field", "name"],
     [
       "a name that turns the direction of reading",
       "POST",
@@ -143,10 +146,39 @@ describe("what is wrong is answered by a problem document", () => {
     expect(answer.json.status).toBe(status);
   });
 
-  test.each(["text/plain", "application/x-www-form-urlencoded"])("a body sent as %s", async (type) => {
+  test.each([
+    ["as text", "PATCH", "/api/cameras/1", "text/plain"],
+    ["as a form", "PATCH", "/api/cameras/1", "application/x-www-form-urlencoded"],
+    ["as a form of parts", "POST", "/api/cameras", "multipart/form-data"],
+    ["as nothing", "POST", "/api/cameras", ""],
+    ["as text where a body may be left out", "POST", "/api/cameras/1/check", "text/plain"],
+  ])("a body sent %s is the client's fault, and is not logged as the server's", async (_what, method, path, type) => {
+    const errors: string[] = [];
+    const edge = await fakeEdge({ seeds: [aCamera(1)] });
+    const app = createApp({ ...edge, log: { ...edge.log, error: (event: string) => void errors.push(event) } });
+    // A stream has no content type unless one is named.
+    const body = new Blob([JSON.stringify({ enabled: true })]).stream();
+    const answer = await app.request(path, { method, body, headers: type === "" ? {} : { "content-type": type } });
+    expect([answer.status, answer.headers.get("content-type")]).toEqual([400, "application/problem+json"]);
+    expect(await answer.json()).toMatchObject({ code: "invalid_field", field: "content-type" });
+    expect(errors).toEqual([]);
+  });
+
+  test("a content type may name its character set", async () => {
     const { ask } = await setUp();
-    const answer = await ask("PATCH", "/api/cameras/1", { enabled: true }, { "content-type": type });
-    expect([answer.status, answer.json?.code, answer.json?.field]).toEqual([400, "invalid_field", "content-type"]);
+    const type = { "content-type": "application/json; charset=utf-8" };
+    expect((await ask("PATCH", "/api/cameras/1", { fps: 3 }, type)).status).toBe(200);
+  });
+
+  test.each([
+    ["PUT", "/api/cameras", "GET, HEAD, POST"],
+    ["POST", "/api/cameras/1", "DELETE, GET, HEAD, PATCH"],
+    ["DELETE", "/livez", "GET, HEAD"],
+    ["POST", "/", "GET, HEAD"],
+  ])("%s at %s is not allowed, and what is stands in Allow", async (method, path, allow) => {
+    const { ask } = await setUp();
+    const answer = await ask(method, path);
+    expect([answer.status, answer.json?.status, answer.headers.get("allow")]).toEqual([405, 405, allow]);
   });
 
   test("a subprotocol that is not spoken is not accepted", async () => {
