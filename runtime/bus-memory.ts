@@ -5,7 +5,7 @@
 import type { TopicDefinition } from "../protocols/topic.ts";
 import type { Appended, Bus, Outgoing, Position } from "./bus.ts";
 import { createTopicLog, type TopicLog } from "./bus-memory/topic-log.ts";
-import { type BusReaders, createBusReaders, type Reader } from "./bus-readers.ts";
+import { type BusReaders, createBusReaders, keepReader, type Reader } from "./bus-readers.ts";
 import type { Clock } from "./clock.ts";
 import { Fault } from "./errors.ts";
 import { type Log, silentLog } from "./log.ts";
@@ -192,17 +192,6 @@ const openBus = ({ storage, readers, log, defer, later, isAway }: BusPorts): Mem
     }
     defer(() => settle(call, isAway() ? new Fault("unavailable", "the broker went away before it answered") : appended));
   };
-  const kept = (consumer: Reader): Reader => {
-    const entry = {
-      ...consumer,
-      async stop() {
-        await consumer.stop();
-        consumers.delete(entry);
-      },
-    };
-    consumers.add(entry);
-    return entry;
-  };
 
   return {
     driver: "memory",
@@ -229,12 +218,12 @@ const openBus = ({ storage, readers, log, defer, later, isAway }: BusPorts): Mem
     async consume(topic, group, events) {
       refuseIfClosed();
       storage.know(topic, group);
-      return kept(readers.consume(topic, group, events));
+      return keepReader(consumers, readers.consume(topic, group, events));
     },
 
     async follow(topic, from, record) {
       refuseIfClosed();
-      return kept(await readers.follow(topic, from, record));
+      return keepReader(consumers, await readers.follow(topic, from, record));
     },
 
     read: (topic, partition, offset, limit) =>

@@ -34,6 +34,19 @@ export type BusReaders = {
   readonly joined: () => readonly { readonly topic: string; readonly group: string }[];
 };
 
+/** Adds the reader to `readers` until it has stopped. */
+export const keepReader = (readers: Set<Reader>, reader: Reader): Reader => {
+  const kept = {
+    ...reader,
+    async stop() {
+      await reader.stop();
+      readers.delete(kept);
+    },
+  };
+  readers.add(kept);
+  return kept;
+};
+
 type Group = { readonly topic: string; readonly name: string; readonly group: ConsumerGroup; members: number };
 
 export const createBusReaders = (ports: LogPorts): BusReaders => {

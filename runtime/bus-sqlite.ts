@@ -3,7 +3,7 @@
  * Readers that keep up are handed what was just appended; the others read the file.
  */
 import type { Appended, Bus, Position } from "./bus.ts";
-import { createBusReaders, type Reader } from "./bus-readers.ts";
+import { createBusReaders, keepReader, type Reader } from "./bus-readers.ts";
 import type { AppendCall, AppendedCall, LogCalls, OffsetCommit, Opened, WriteBatch } from "./bus-sqlite/calls.ts";
 import { appendedRecords, type KnownTopic, packRecords, placesOf, unpackRecords } from "./bus-sqlite/columns.ts";
 import { createLogState, type LogState } from "./bus-sqlite/state.ts";
@@ -174,15 +174,7 @@ const createBus = (
       await consumer.stop();
       refuseIfClosed();
     }
-    const entry = {
-      ...consumer,
-      async stop() {
-        await consumer.stop();
-        consumers.delete(entry);
-      },
-    };
-    consumers.add(entry);
-    return entry;
+    return keepReader(consumers, consumer);
   };
 
   const close = async () => {

@@ -1,8 +1,9 @@
 /** The two forms: adding a camera, and logging in. */
 
+import type { ProbeResult } from "../../actors/camera/source.ts";
 import { Fault, reasonOf } from "../../runtime/errors.ts";
 import { byId, setText } from "./dom.ts";
-import { type CheckAnswer, http } from "./http.ts";
+import { http } from "./http.ts";
 import { say } from "./text.ts";
 
 type Kind = "" | "good" | "bad";
@@ -11,7 +12,7 @@ const answerIn = (target: HTMLElement) => (text: string, kind: Kind) => {
   target.dataset.kind = kind;
 };
 
-const describe = ({ codec, width, height, fps }: CheckAnswer): string => {
+const describe = ({ codec, width, height, fps }: ProbeResult): string => {
   const size = width && height ? `${width}×${height}` : "";
   return [codec ?? "", size, fps ? say("perSecond", { fps: fps.toFixed(0) }) : ""].filter((part) => part !== "").join(" ");
 };

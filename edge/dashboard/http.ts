@@ -1,19 +1,12 @@
 /** The few calls of the HTTP interface that the dashboard makes. A refusal is a fault with the server's own code and words. */
+import type { ProbeResult } from "../../actors/camera/source.ts";
 import type { CameraState } from "../../protocols/camera.ts";
 import type { DataOf } from "../../protocols/websocket.ts";
 import { Fault, type FaultCode } from "../../runtime/errors.ts";
 
 export type CameraRow = { readonly id: number; readonly name: string; readonly state: CameraState; readonly message: string };
 export type SessionInfo = { readonly open: boolean; readonly name: string | null; readonly role: string | null };
-export type CheckAnswer = {
-  readonly ok: boolean;
-  readonly codec?: string;
-  readonly width?: number;
-  readonly height?: number;
-  readonly fps?: number;
-  readonly latencyMs: number;
-  readonly error?: string;
-};
+
 const call = async <T>(method: string, path: string, body?: unknown): Promise<T> => {
   const response = await fetch(path, {
     method,
@@ -35,5 +28,5 @@ export const http = {
     call<{ readonly streams: readonly DataOf<"detection_result">[] }>("GET", "/api/snapshot").then(({ streams }) => streams),
   add: (camera: { readonly name: string; readonly url: string; readonly fps: number }) =>
     call<CameraRow>("POST", "/api/cameras", camera),
-  check: (url: string) => call<CheckAnswer>("POST", "/api/cameras/0/check", { url }),
+  check: (url: string) => call<ProbeResult>("POST", "/api/cameras/0/check", { url }),
 };
