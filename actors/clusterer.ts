@@ -85,7 +85,7 @@ export const clusterer = actor<ClustererArgs, State, FrameTracked>({
       };
       ctx.tell(args.live, { ...result, type: "detection_result" }, ctx.lease ?? undefined);
       ctx.emit(record);
-      count(args.metrics, result);
+      args.metrics.trafficGroups.inc({ camera_id: String(cameraId) }, groups.length);
       return { args, scene, segment: frame.segment, keys };
     },
   },
@@ -128,11 +128,4 @@ const takeEvidence = (
     args.metrics.dropped.inc({ actor: "clusterer", type: "evidence", reason: "too_large" }, evidence.omitted);
   }
   return evidence;
-};
-
-const count = (metrics: Metrics, { cameraId, modelType, detectedObjects, trafficGroups }: Omit<LiveDetection, "type">): void => {
-  const camera = { camera_id: String(cameraId) };
-  metrics.detections.inc({ ...camera, model_type: modelType });
-  for (const object of detectedObjects) metrics.detectedObjects.inc({ ...camera, class_name: object.class });
-  metrics.trafficGroups.inc(camera, trafficGroups.length);
 };
