@@ -18,18 +18,16 @@ export type Specialised = {
   readonly read: (bytes: Uint8Array) => Tagged | undefined;
 };
 
-let allowsGeneration: boolean | undefined;
+const generateNothing = (): unknown => new Function("");
 
 /** What this host allows; the same probe as zod's. */
-export const preferredConstruction = (): Construction => {
-  if (allowsGeneration === undefined)
-    try {
-      new Function("");
-      allowsGeneration = true;
-    } catch {
-      allowsGeneration = false; // a content security policy, or a flag of the host
-    }
-  return allowsGeneration ? "generated" : "composed";
+export const preferredConstruction = (probe = generateNothing): Construction => {
+  try {
+    probe();
+    return "generated";
+  } catch {
+    return "composed"; // a content security policy, or a flag of the host
+  }
 };
 
 const decoding =
