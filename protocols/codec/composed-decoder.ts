@@ -58,74 +58,77 @@ const isAt = (bytes: Uint8Array, at: number): boolean => {
   return true;
 };
 
-const compose = (isChecked: boolean) => {
-  const checked = (form: Form, read: Read): Read => {
-    const rule = isChecked ? ruleOf(form) : null;
-    if (!rule) return read;
-    return (at) => {
-      const value = read(at);
-      return value !== undefined && rule(value) ? value : undefined;
-    };
+const checked = (form: Form, read: Read): Read => {
+  const rule = ruleOf(form);
+  if (!rule) return read;
+  return (at) => {
+    const value = read(at);
+    return value !== undefined && rule(value) ? value : undefined;
   };
-
-  const object = (form: ObjectForm, tag: string | null): ((at: number) => object | undefined) => {
-    const fields = form.fields.map(({ key, form: each, presence }) => ({
-      key,
-      bytes: keyBytesOf(key),
-      read: readOf(each),
-      isRequired: presence === "required" || (isChecked && presence === "defaulted"),
-    }));
-    const required = fields.filter(({ isRequired }) => isRequired).length;
-    const optional = fields.length - required;
-
-    return (at) => {
-      let left = readMapHead(at) - required;
-      if (left < 0 || left > optional) return undefined;
-      const members: Record<string, unknown> = {};
-      let next = source.at;
-      for (const { key, bytes, read, isRequired } of fields) {
-        if (!isRequired && (left === 0 || !isAt(bytes, next))) continue;
-        if (!isRequired) left--;
-        else if (!isAt(bytes, next)) return undefined;
-        const value = read(next + bytes.length);
-        if (value === undefined) return undefined;
-        members[key] = value;
-        next = source.at;
-      }
-      if (left !== 0) return undefined;
-      if (tag !== null) members.type = tag;
-      return members;
-    };
-  };
-
-  const union = (options: readonly Form[]): Read => {
-    const byFamily = new Map(options.flatMap((option) => familiesOf(option).map((family) => [family, readOf(option)] as const)));
-    return (at) => {
-      const family = familyAt(at);
-      return family && byFamily.get(family)?.(at);
-    };
-  };
-
-  const kindOf = (form: Form): Read => {
-    switch (form.kind) {
-      case "choice":
-        return readers[form.of];
-      case "nullable":
-        return nullable(readOf(form.inner));
-      case "tuple":
-        return tuple(form.items.map(readOf));
-      case "array":
-        return array(readOf(form.item));
-      case "object":
-        return object(form, null);
-      case "union":
-        return union(form.options);
-      default:
-        return readers[form.kind];
-    }
-  };
-  const readOf = (form: Form): Read => checked(form, kindOf(form));
-  return object;
 };
 
-export const composeDecoder = ({ body, type }: MessageForm, isChecked: boolean): DecodeMessage => compose(isChecked)(body, type);
+const object = (form: ObjectForm, tag: string | null, isChecked: boolean): DecodeMessage => {
+  const fields = form.fields.map(({ key, form: each, presence }) => ({
+    key,
+    bytes: keyBytesOf(key),
+    read: readOf(each, isChecked),
+    // A default that is to be filled in is zod's matter: checked, the field must be there.
+    isRequired: presence === "required" || (isChecked && presence === "defaulted"),
+  }));
+  const required = fields.filter(({ isRequired }) => isRequired).length;
+  const optional = fields.length - required;
+
+  return (at) => {
+    let left = readMapHead(at) - required;
+    if (left < 0 || left > optional) return undefined;
+    const members: Record<string, unknown> = {};
+    let next = source.at;
+    for (const { key, bytes, read, isRequired } of fields) {
+      if (!isRequired && (left === 0 || !isAt(bytes, next))) continue;
+      if (!isRequired) left--;
+      else if (!isAt(bytes, next)) return undefined;
+      const value = read(next + bytes.length);
+      if (value === undefined) return undefined;
+      members[key] = value;
+      next = source.at;
+    }
+    if (left !== 0) return undefined;
+    if (tag !== null) members.type = tag;
+    return members;
+  };
+};
+
+const union = (options: readonly Form[], isChecked: boolean): Read => {
+  const byFamily = new Map(
+    options.flatMap((option) => familiesOf(option).map((family) => [family, readOf(option, isChecked)] as const)),
+  );
+  return (at) => {
+    const family = familyAt(at);
+    return family && byFamily.get(family)?.(at);
+  };
+};
+
+const kindOf = (form: Form, isChecked: boolean): Read => {
+  switch (form.kind) {
+    case "choice":
+      return readers[form.of];
+    case "nullable":
+      return nullable(readOf(form.inner, isChecked));
+    case "tuple":
+      return tuple(form.items.map((item) => readOf(item, isChecked)));
+    case "array":
+      return array(readOf(form.item, isChecked));
+    case "object":
+      return object(form, null, isChecked);
+    case "union":
+      return union(form.options, isChecked);
+    default:
+      return readers[form.kind];
+  }
+};
+
+const readOf = (form: Form, isChecked: boolean): Read =>
+  isChecked ? checked(form, kindOf(form, isChecked)) : kindOf(form, isChecked);
+
+/** Checked, it affirms what keeps the form's rules and declines the rest; unchecked, it looks at kinds alone. */
+export const composeDecoder = ({ body, type }: MessageForm, isChecked: boolean): DecodeMessage => object(body, type, isChecked);

@@ -67,6 +67,9 @@ export const familiesOf = (form: Form): readonly Family[] => {
   }
 };
 
+/** Kinds whose checks are looked at one by one. */
+const spoken: readonly string[] = ["number", "string", "array"];
+
 type Checks = readonly z.core.$ZodCheck<never>[] | undefined;
 const anyLength: Lengths = { min: 0, max: Number.POSITIVE_INFINITY };
 
@@ -74,141 +77,159 @@ const anyLength: Lengths = { min: 0, max: Number.POSITIVE_INFINITY };
 const keyPattern = /^[a-z][A-Za-z0-9_]{0,30}$/;
 const keysMax = 100;
 
-/** Reads one message's schema; notes on the way whether a rule was met that the form cannot say. */
-const reader = () => {
-  let isComplete = true;
-
-  const defsOf = (checks: Checks): readonly z.core.$ZodChecks["_zod"]["def"][] =>
-    (checks ?? []).map((check) => (check as unknown as z.core.$ZodChecks)._zod.def); // the union of all checks that zod has
-
-  const lengthsOf = (checks: Checks): Lengths => {
-    let { min, max } = anyLength;
-    for (const def of defsOf(checks)) {
-      if (def.check === "min_length") min = Math.max(min, def.minimum);
-      else if (def.check === "max_length") max = Math.min(max, def.maximum);
-      else if (def.check === "length_equals") [min, max] = [Math.max(min, def.length), Math.min(max, def.length)];
-    }
-    return { min, max };
-  };
-  const isLength = (check: string) => ["min_length", "max_length", "length_equals"].includes(check);
-
-  const numberOf = (def: z.core.$ZodNumberDef): NumberForm => {
-    let isInteger = false;
-    const bounds: Bound[] = [];
-    const checks = defsOf(def.checks as Checks); // zod types them by the value they look at
-    for (const check of "check" in def ? [def as z.core.$ZodNumberFormatDef, ...checks] : checks) {
-      const value = "value" in check ? check.value : null;
-      if (check.check === "number_format" && check.format === "safeint") isInteger = true;
-      else if (check.check === "greater_than" && typeof value === "number")
-        bounds.push({ operator: check.inclusive ? ">=" : ">", value });
-      else if (check.check === "less_than" && typeof value === "number")
-        bounds.push({ operator: check.inclusive ? "<=" : "<", value });
-      else isComplete = false;
-    }
-    return { kind: "number", isInteger, bounds };
-  };
-
-  const stringOf = (def: z.core.$ZodStringDef): StringForm => {
-    const patterns: RegExp[] = [];
-    const checks = def.checks as Checks; // zod types them by the value they look at
-    if ("check" in def) isComplete = false; // a format of its own: z.uuid() and its like
-    for (const check of defsOf(checks)) {
-      const pattern = check.check === "string_format" && check.format === "regex" ? check.pattern : undefined;
-      if (pattern && !pattern.global && !pattern.sticky) patterns.push(pattern);
-      else if (!isLength(check.check)) isComplete = false;
-    }
-    return { kind: "string", lengths: lengthsOf(checks), patterns };
-  };
-
-  const arrayOf = (def: z.core.$ZodArrayDef): ArrayForm | null => {
-    const item = formOf(def.element);
-    const checks = def.checks as Checks; // zod types them by the value they look at
-    if (defsOf(checks).some(({ check }) => !isLength(check))) isComplete = false;
-    return item && { kind: "array", item, lengths: lengthsOf(checks) };
-  };
-
-  const objectOf = (def: z.core.$ZodObjectDef): ObjectForm | null => {
-    if (def.catchall || def.checks?.length) return null;
-    const fields: Field[] = [];
-    for (const [key, schema] of Object.entries(def.shape)) {
-      const field = fieldOf(key, schema);
-      if (!field || !keyPattern.test(key)) return null;
-      fields.push(field);
-    }
-    return fields.length > keysMax ? null : { kind: "object", fields };
-  };
-
-  const fieldOf = (key: string, schema: z.core.$ZodType): Field | null => {
-    const { def } = (schema as z.core.$ZodTypes)._zod; // the union of all schemas that zod has
-    const presence = def.type === "optional" ? "optional" : def.type === "default" ? "defaulted" : "required";
-    const form = formOf(def.type === "optional" || def.type === "default" ? def.innerType : schema);
-    return form && { key, form, presence };
-  };
-
-  const choiceOf = (values: readonly unknown[]): ChoiceForm | null => {
-    for (const of of ["string", "number", "boolean"] as const) {
-      const scalars = values.filter((value): value is Scalar => typeof value === of);
-      if (scalars.length > 0 && scalars.length === values.length) return { kind: "choice", of, values: scalars };
-    }
-    return null;
-  };
-
-  const unionOf = (def: z.core.$ZodUnionDef): Form | null => {
-    const options: Form[] = [];
-    for (const schema of def.options) {
-      const form = formOf(schema);
-      if (!form) return null;
-      options.push(form);
-    }
-    if (options.every((option) => option.kind === "choice")) return choiceOf(options.flatMap(({ values }) => values));
-    const families = options.flatMap(familiesOf);
-    return new Set(families).size === families.length ? { kind: "union", options } : null;
-  };
-
-  const formOf = (schema: z.core.$ZodType): Form | null => {
-    const { def } = (schema as z.core.$ZodTypes)._zod; // the union of all schemas that zod has
-    if ("coerce" in def && def.coerce) return null;
-    switch (def.type) {
-      case "number":
-        return numberOf(def);
-      case "string":
-        return stringOf(def);
-      case "boolean":
-        if (def.checks?.length) isComplete = false;
-        return { kind: "boolean" };
-      case "custom":
-        return "fn" in def && "fn" in Bytes._zod.def && def.fn === Bytes._zod.def.fn ? { kind: "bytes" } : null;
-      case "array":
-        return arrayOf(def);
-      case "tuple": {
-        const items = def.items.map(formOf).filter((form) => form !== null);
-        if (def.checks?.length) isComplete = false;
-        return def.rest || items.length < def.items.length ? null : { kind: "tuple", items };
-      }
-      case "object":
-        return objectOf(def);
-      case "enum":
-        return choiceOf(Object.values(def.entries));
-      case "literal":
-        return choiceOf(def.values);
-      case "nullable": {
-        const inner = formOf(def.innerType);
-        return inner && !familiesOf(inner).includes("nil") ? { kind: "nullable", inner } : null;
-      }
-      case "union":
-        return unionOf(def);
-      default:
-        return null;
-    }
-  };
-
-  return { objectOf, isComplete: () => isComplete };
+/** One message's schema being read. */
+type Reading = {
+  /** False once a rule was met that the form cannot say. */
+  isComplete: boolean;
+  /** The schemas around the one at hand: one that contains itself has no form. */
+  readonly around: Set<z.core.$ZodType>;
 };
 
+const defOf = (schema: z.core.$ZodType, reading: Reading): z.core.$ZodTypes["_zod"]["def"] => {
+  const { def } = (schema as z.core.$ZodTypes)._zod; // the union of all schemas that zod has
+  if (!spoken.includes(def.type) && def.checks?.length) reading.isComplete = false;
+  return def;
+};
+
+const checksOf = (checks: Checks): readonly z.core.$ZodChecks["_zod"]["def"][] =>
+  (checks ?? []).map((check) => (check as unknown as z.core.$ZodChecks)._zod.def); // the union of all checks that zod has
+
+const isLength = (check: string): boolean => ["min_length", "max_length", "length_equals"].includes(check);
+
+const lengthsOf = (checks: Checks): Lengths => {
+  let { min, max } = anyLength;
+  for (const def of checksOf(checks)) {
+    if (def.check === "min_length") min = Math.max(min, def.minimum);
+    else if (def.check === "max_length") max = Math.min(max, def.maximum);
+    else if (def.check === "length_equals") [min, max] = [Math.max(min, def.length), Math.min(max, def.length)];
+  }
+  return { min, max };
+};
+
+const numberOf = (def: z.core.$ZodNumberDef, reading: Reading): NumberForm => {
+  let isInteger = false;
+  const bounds: Bound[] = [];
+  const checks = checksOf(def.checks as Checks); // zod types them by the value they look at
+  for (const check of "check" in def ? [def as z.core.$ZodNumberFormatDef, ...checks] : checks) {
+    const value = "value" in check ? check.value : null;
+    if (check.check === "number_format" && check.format === "safeint") isInteger = true;
+    else if (check.check === "greater_than" && typeof value === "number")
+      bounds.push({ operator: check.inclusive ? ">=" : ">", value });
+    else if (check.check === "less_than" && typeof value === "number")
+      bounds.push({ operator: check.inclusive ? "<=" : "<", value });
+    else reading.isComplete = false;
+  }
+  return { kind: "number", isInteger, bounds };
+};
+
+const stringOf = (def: z.core.$ZodStringDef, reading: Reading): StringForm => {
+  const patterns: RegExp[] = [];
+  const checks = def.checks as Checks; // zod types them by the value they look at
+  if ("check" in def) reading.isComplete = false; // a format of its own: z.uuid() and its like
+  for (const check of checksOf(checks)) {
+    const pattern = check.check === "string_format" && check.format === "regex" ? check.pattern : undefined;
+    if (pattern && !pattern.global && !pattern.sticky) patterns.push(pattern);
+    else if (!isLength(check.check)) reading.isComplete = false;
+  }
+  return { kind: "string", lengths: lengthsOf(checks), patterns };
+};
+
+const arrayOf = (def: z.core.$ZodArrayDef, reading: Reading): ArrayForm | null => {
+  const item = formOf(def.element, reading);
+  const checks = def.checks as Checks; // zod types them by the value they look at
+  if (checksOf(checks).some(({ check }) => !isLength(check))) reading.isComplete = false;
+  return item && { kind: "array", item, lengths: lengthsOf(checks) };
+};
+
+const fieldOf = (key: string, schema: z.core.$ZodType, reading: Reading): Field | null => {
+  const def = defOf(schema, reading);
+  const presence = def.type === "optional" ? "optional" : def.type === "default" ? "defaulted" : "required";
+  const form = formOf(def.type === "optional" || def.type === "default" ? def.innerType : schema, reading);
+  return form && { key, form, presence };
+};
+
+const objectOf = (def: z.core.$ZodObjectDef, reading: Reading): ObjectForm | null => {
+  if (def.catchall) return null;
+  const fields: Field[] = [];
+  for (const [key, schema] of Object.entries(def.shape)) {
+    const field = fieldOf(key, schema, reading);
+    if (!field || !keyPattern.test(key)) return null;
+    fields.push(field);
+  }
+  return fields.length > keysMax ? null : { kind: "object", fields };
+};
+
+const choiceOf = (values: readonly unknown[]): ChoiceForm | null => {
+  for (const of of ["string", "number", "boolean"] as const) {
+    const scalars = values.filter((value): value is Scalar => typeof value === of);
+    if (scalars.length > 0 && scalars.length === values.length) return { kind: "choice", of, values: scalars };
+  }
+  return null;
+};
+
+/** The forms of all, or null when one has none. */
+const formsOf = (schemas: readonly z.core.$ZodType[], reading: Reading): readonly Form[] | null => {
+  const forms = schemas.map((schema) => formOf(schema, reading)).filter((form) => form !== null);
+  return forms.length === schemas.length ? forms : null;
+};
+
+const unionOf = (def: z.core.$ZodUnionDef, reading: Reading): Form | null => {
+  const options = formsOf(def.options, reading);
+  if (!options) return null;
+  if (options.every((option) => option.kind === "choice")) return choiceOf(options.flatMap(({ values }) => values));
+  const families = options.flatMap(familiesOf);
+  return new Set(families).size === families.length ? { kind: "union", options } : null;
+};
+
+const kindOf = (schema: z.core.$ZodType, reading: Reading): Form | null => {
+  const def = defOf(schema, reading);
+  if ("coerce" in def && def.coerce) return null;
+  switch (def.type) {
+    case "number":
+      return numberOf(def, reading);
+    case "string":
+      return stringOf(def, reading);
+    case "boolean":
+      return { kind: "boolean" };
+    case "custom":
+      return "fn" in def && "fn" in Bytes._zod.def && def.fn === Bytes._zod.def.fn ? { kind: "bytes" } : null;
+    case "array":
+      return arrayOf(def, reading);
+    case "tuple": {
+      const items = def.rest ? null : formsOf(def.items, reading);
+      return items && { kind: "tuple", items };
+    }
+    case "object":
+      return objectOf(def, reading);
+    case "enum":
+      return choiceOf(Object.values(def.entries));
+    case "literal":
+      return choiceOf(def.values);
+    case "nullable": {
+      const inner = formOf(def.innerType, reading);
+      return inner && !familiesOf(inner).includes("nil") ? { kind: "nullable", inner } : null;
+    }
+    case "union":
+      return unionOf(def, reading);
+    default:
+      return null;
+  }
+};
+
+const formOf = (schema: z.core.$ZodType, reading: Reading): Form | null => {
+  const { around } = reading;
+  if (around.has(schema)) return null;
+  around.add(schema);
+  const form = kindOf(schema, reading);
+  around.delete(schema);
+  return form;
+};
+
+/** Null when the schema says what a form cannot. */
 export const messageFormOf = ({ type, schema }: MessageDefinition): MessageForm | null => {
-  const { objectOf, isComplete } = reader();
-  const body = objectOf(schema._zod.def);
+  const reading: Reading = { isComplete: true, around: new Set() };
+  const body = formOf(schema, reading);
   // The type of a message stands in the envelope; a field of that name would be lost under it.
-  if (!body || body.fields.some(({ key }) => key === "type")) return null;
-  return { type, body, isComplete: isComplete() };
+  if (body?.kind !== "object" || body.fields.some(({ key }) => key === "type")) return null;
+  return { type, body, isComplete: reading.isComplete };
 };

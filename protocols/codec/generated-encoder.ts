@@ -44,81 +44,84 @@ const storeKey = (key: string): string => {
 const call = (name: string, value: string): string => `if((p=${name}(${value},p))<0)return -1;`;
 const writers = { number: "writeNumber", string: "writeString", boolean: "writeBoolean", bytes: "writeBytes" } as const;
 
-const sourceOf = (body: ObjectForm): { readonly source: string; readonly known: readonly ReadonlySet<string>[] } => {
-  const functions: string[] = [];
-  const names = new Map<ObjectForm, string>();
-  const known: ReadonlySet<string>[] = [];
-  let locals = 0;
+/** The source so far. */
+type Source = {
+  readonly functions: string[];
+  readonly names: Map<ObjectForm, string>;
+  /** Of each function's object, the keys that may be there. */
+  readonly known: ReadonlySet<string>[];
+  locals: number;
+};
 
-  /** Statements that write `value`, a name or an expression without effects, at `p`. */
-  const write = (form: Form, value: string): string => {
-    switch (form.kind) {
-      case "number":
-      case "string":
-      case "boolean":
-      case "bytes":
-        return call(writers[form.kind], value);
-      case "choice":
-        return call(writers[form.of], value);
-      case "nullable":
-        return `if(${value}===null)room[p++]=0xc0;else{${write(form.inner, value)}}`;
-      case "object":
-        return call(functionOf(form), value);
-      case "tuple": {
-        const { length } = form.items;
-        const items = form.items.map((item, index) => write(item, `${value}[${index}]`));
-        return `if(!Array.isArray(${value})||${value}.length!==${length})return -1;${call("writeArrayHead", `${length}`)}${items.join("")}`;
-      }
-      case "array": {
-        const local = locals++;
-        return `if(!Array.isArray(${value}))return -1;${call("writeArrayHead", `${value}.length`)}
-          for(let i${local}=0;i${local}<${value}.length;i${local}++){
-            const item${local}=${value}[i${local}];${write(form.item, `item${local}`)}}`;
-      }
-      case "union": {
-        const cases = form.options.map((option) => {
-          const labels = familiesOf(option).map((family) => `case "${family}":`);
-          return `${labels.join("")}{${write(option, value)}break}`;
-        });
-        return `switch(familyOf(${value})){${cases.join("")}default:return -1}`;
-      }
+/** Statements that write `value`, a name or an expression without effects, at `p`. */
+const write = (form: Form, value: string, source: Source): string => {
+  switch (form.kind) {
+    case "number":
+    case "string":
+    case "boolean":
+    case "bytes":
+      return call(writers[form.kind], value);
+    case "choice":
+      return call(writers[form.of], value);
+    case "nullable":
+      return `if(${value}===null)room[p++]=0xc0;else{${write(form.inner, value, source)}}`;
+    case "object":
+      return call(functionOf(form, [], source), value);
+    case "tuple": {
+      const { length } = form.items;
+      const items = form.items.map((item, index) => write(item, `${value}[${index}]`, source));
+      return `if(!Array.isArray(${value})||${value}.length!==${length})return -1;${call("writeArrayHead", `${length}`)}${items.join("")}`;
     }
-  };
+    case "array": {
+      const local = source.locals++;
+      return `if(!Array.isArray(${value}))return -1;${call("writeArrayHead", `${value}.length`)}
+        for(let i${local}=0;i${local}<${value}.length;i${local}++){
+          const item${local}=${value}[i${local}];${write(form.item, `item${local}`, source)}}`;
+    }
+    case "union": {
+      const cases = form.options.map((option) => {
+        const labels = familiesOf(option).map((family) => `case "${family}":`);
+        return `${labels.join("")}{${write(option, value, source)}break}`;
+      });
+      return `switch(familyOf(${value})){${cases.join("")}default:return -1}`;
+    }
+  }
+};
 
-  const functionOf = (form: ObjectForm, besides: readonly string[] = []): string => {
-    const made = names.get(form);
-    if (made !== undefined) return made;
-    const name = `object${names.size}`;
-    names.set(form, name);
-    known.push(new Set([...besides, ...form.fields.map(({ key }) => key)]));
-    const keys = `known[${known.length - 1}]`;
-    const count = `n+${besides.length}`;
-    const required = form.fields.filter(({ presence }) => presence === "required").length;
-    const reads = form.fields.map(({ key, presence }, index) => {
-      const read = `const f${index}=o.${key};`;
-      return presence === "required" ? read : `${read}if(f${index}!==undefined)n++;`;
-    });
-    const writes = form.fields.map((field, index) => {
-      const code = `${storeKey(field.key)}${write(field.form, `f${index}`)}`;
-      return field.presence === "required" ? code : `if(f${index}!==undefined){${code}}`;
-    });
-    // The quick half of isPlain stands here, because an engine does not inline a function with a loop.
-    functions.push(`function ${name}(o,p){
-      if(typeof o!=="object"||o===null||Object.getPrototypeOf(o)!==Object.prototype)return -1;
-      let n=${required};${reads.join("")}
-      if(Object.keys(o).length!==${count}&&!isPlain(o,${count},${keys}))return -1;
-      ${form.fields.length < 16 ? "room[p++]=0x80|n;" : "p=writeMapHead(n,p);"}
-      ${writes.join("\n")}
-      return p}`);
-    return name;
-  };
-
-  const main = functionOf(body, ["type"]);
-  return { source: `"use strict";${functions.join("\n")}\nreturn ${main};`, known };
+/** The name of the function that writes such objects; `besides` are keys that may be there and are not written. */
+const functionOf = (form: ObjectForm, besides: readonly string[], source: Source): string => {
+  const { functions, names, known } = source;
+  const made = names.get(form);
+  if (made !== undefined) return made;
+  const name = `object${names.size}`;
+  names.set(form, name);
+  known.push(new Set([...besides, ...form.fields.map(({ key }) => key)]));
+  const keys = `known[${known.length - 1}]`;
+  const count = `n+${besides.length}`;
+  const required = form.fields.filter(({ presence }) => presence === "required").length;
+  const reads = form.fields.map(({ key, presence }, index) => {
+    const read = `const f${index}=o.${key};`;
+    return presence === "required" ? read : `${read}if(f${index}!==undefined)n++;`;
+  });
+  const writes = form.fields.map((field, index) => {
+    const code = `${storeKey(field.key)}${write(field.form, `f${index}`, source)}`;
+    return field.presence === "required" ? code : `if(f${index}!==undefined){${code}}`;
+  });
+  // The quick half of isPlain stands here, because an engine does not inline a function with a loop.
+  functions.push(`function ${name}(o,p){
+    if(typeof o!=="object"||o===null||Object.getPrototypeOf(o)!==Object.prototype)return -1;
+    let n=${required};${reads.join("")}
+    if(Object.keys(o).length!==${count}&&!isPlain(o,${count},${keys}))return -1;
+    ${form.fields.length < 16 ? "room[p++]=0x80|n;" : "p=writeMapHead(n,p);"}
+    ${writes.join("\n")}
+    return p}`);
+  return name;
 };
 
 export const generateEncoder = ({ body }: MessageForm): EncodeMessage => {
-  const { source, known } = sourceOf(body);
-  const scope = { ...tools, known };
-  return new Function(...Object.keys(scope), source)(...Object.values(scope));
+  const source: Source = { functions: [], names: new Map(), known: [], locals: 0 };
+  const main = functionOf(body, ["type"], source);
+  const scope = { ...tools, known: source.known };
+  const text = `"use strict";${source.functions.join("\n")}\nreturn ${main};`;
+  return new Function(...Object.keys(scope), text)(...Object.values(scope));
 };

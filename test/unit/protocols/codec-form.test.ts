@@ -81,6 +81,12 @@ describe("a schema has a form", () => {
   });
 });
 
+const Tree = z.object({
+  get branches(): z.ZodArray<z.ZodType> {
+    return z.array(Tree);
+  },
+});
+
 /** Each with a value that it takes, and what it makes of it. */
 const unknown: readonly (readonly [string, z.ZodType, unknown, unknown])[] = [
   ["a transform", z.string().transform((text) => text.length), "four", 4],
@@ -88,7 +94,7 @@ const unknown: readonly (readonly [string, z.ZodType, unknown, unknown])[] = [
   ["coercion", z.coerce.number(), "5", 5],
   ["a record", z.record(z.string(), z.number()), { a: 1 }, { a: 1 }],
   ["an object that keeps what it does not know", z.looseObject({ a: z.int() }), { a: 1, b: 2 }, { a: 1, b: 2 }],
-  ["a rule about an object", z.object({ a: z.int() }).refine(({ a }) => a > 0), { a: 1 }, { a: 1 }],
+  ["a schema that contains itself", Tree, { branches: [{ branches: [] }] }, { branches: [{ branches: [] }] }],
   ["anything", z.unknown(), [1], [1]],
   ["dates", z.date(), new Date(5_000), new Date(5_000)],
   ["a fallback", z.int().catch(3), "x", 3],
@@ -126,6 +132,26 @@ const unspoken: readonly (readonly [string, z.ZodType, unknown])[] = [
   ["multiples", z.number().multipleOf(5), 4],
   ["narrow integers", z.int32(), 2 ** 40],
   ["a pattern that remembers its place", z.string().regex(/^a/g), "b"],
+  ["a rule about an object", z.object({ a: z.int() }).refine(({ a }) => a > 0), { a: 0 }],
+  ["a rule about a choice", z.enum(["a", "b"]).refine((value) => value === "a"), "b"],
+  ["a rule about raw bytes", Bytes.refine((bytes) => bytes.length < 2), new Uint8Array(2)],
+  [
+    "a rule about what may be absent",
+    z
+      .int()
+      .optional()
+      .refine((value) => value !== 5),
+    5,
+  ],
+  [
+    "a rule about what may be null",
+    z
+      .int()
+      .nullable()
+      .refine((value) => value !== 5),
+    5,
+  ],
+  ["a rule about a union", z.union([z.int(), z.boolean()]).refine((value) => value !== 5), 5],
   ["a rule about an array", z.array(z.int()).refine((items) => items.length === 2), [1]],
 ];
 
