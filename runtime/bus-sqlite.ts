@@ -40,7 +40,7 @@ type Item = { readonly append: AppendCall; readonly names: readonly string[] } |
 export const openSqliteBus = async (options: SqliteBusOptions): Promise<Bus> => {
   const lock = lockDirectory(options.directory);
   const state = createLogState({ minFreeBytes: minFreeBytesDefault, ...options });
-  const worker = connectWorker<LogCalls>(new URL("./bus-sqlite/worker.ts", import.meta.url), state.lost);
+  const worker = connectWorker<LogCalls>(new URL("./bus-sqlite/worker.ts", import.meta.url), state);
   try {
     const opened = await worker.call("open", { directory: options.directory, nowMs: options.clock.nowMs() });
     report(options, opened);
@@ -58,13 +58,14 @@ export const openSqliteBus = async (options: SqliteBusOptions): Promise<Bus> => 
 
 const report = ({ directory, log }: SqliteBusOptions, opened: Opened) => {
   if (!opened.unclean && opened.damaged === null) return;
-  const { damaged, kept, lost, checkMs } = opened;
+  const { damaged, reason, kept, lost, checkMs } = opened;
   if (damaged === null) log.info("bus.unclean-stop", { directory, checkMs, damaged: false });
   else
     log.warn("bus.unclean-stop", {
       directory,
       checkMs,
       damaged: true,
+      reason,
       setAside: damaged,
       recordsKept: kept,
       partitionsCut: lost,

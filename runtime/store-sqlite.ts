@@ -22,14 +22,21 @@ export const openSqliteStore = async (options: SqliteStoreOptions): Promise<Stor
   const { directory, clock, log } = options;
   const lock = lockDirectory(directory);
   const state = createState(log);
-  const worker = connectWorker<StoreCalls>(new URL("./store-sqlite/worker.ts", import.meta.url), state.lost);
+  const worker = connectWorker<StoreCalls>(new URL("./store-sqlite/worker.ts", import.meta.url), state);
   const release = () => {
     worker.end();
     lock.release();
   };
   try {
-    const { unclean, checkMs, damaged, facts } = await worker.call("open", { directory, nowMs: clock.nowMs() });
-    if (damaged !== null) log.warn("store.failed", { driver: "sqlite", reason: "the file is damaged", setAside: damaged });
+    const opened = await worker.call("open", { directory, nowMs: clock.nowMs() });
+    const { unclean, checkMs, damaged, reason, kept, facts } = opened;
+    if (damaged !== null)
+      log.warn("store.failed", {
+        driver: "sqlite",
+        reason: `the file is damaged: ${reason}`,
+        setAside: damaged,
+        factsKept: kept,
+      });
     log.info("store.ready", { driver: "sqlite", facts, ...(unclean ? { unclean, checkMs } : {}) });
   } catch (thrown) {
     release();
@@ -52,6 +59,12 @@ const createState = (log: Log) => {
       failed(reason);
       gone ??= reason;
     },
+    /** Stays until the next start has mended the file. */
+    damaged(reason: string) {
+      failed(reason);
+      gone ??= reason;
+    },
+    refusal: () => gone,
     closed() {
       gone = "closed";
     },
@@ -100,6 +113,11 @@ const createStore = (
   const refuseIfClosed = () => {
     if (closed !== null) throw new Fault("unavailable", "the store is closed");
   };
+  const refuseWrites = () => {
+    refuseIfClosed();
+    const refusal = state.refusal();
+    if (refusal !== null) throw new Fault("unavailable", refusal);
+  };
 
   const close = async () => {
     state.closed();
@@ -121,7 +139,7 @@ const createStore = (
     },
 
     async put(facts) {
-      refuseIfClosed();
+      refuseWrites();
       for (const fact of facts) refuseOversizedFact(fact);
       if (facts.length === 0) return;
       const put = facts.map(({ key, bytes, ttlMs }) => ({
@@ -137,7 +155,7 @@ const createStore = (
     },
 
     async delete(keys) {
-      refuseIfClosed();
+      refuseWrites();
       if (keys.length > 0) await queue.submit({ delete: [...keys] }, keys.length, 0);
     },
 

@@ -54,6 +54,8 @@ export type Opened = {
   readonly unclean: boolean;
   readonly checkMs: number;
   readonly damaged: string | null;
+  /** What was found damaged. */
+  readonly reason: string | null;
   /** Records taken over from the damaged file. */
   readonly kept: number;
   /** The partitions that could not be read to their end. */

@@ -8,6 +8,8 @@ import { createRetention } from "./retention.ts";
 export type LogFile = Pick<LogCalls, "ensure" | "write" | "read" | "offsetAt" | "states" | "committed" | "join"> & {
   readonly prune: (args: Parameters<LogCalls["prune"]>[0]) => boolean;
   readonly usedBytes: () => number;
+  /** Reads and writes what a start and the first append need, and leaves the file as it was: throws where it is damaged. */
+  readonly tryOut: (nowMs: number) => void;
 };
 
 export const createLogFile = (database: Database): LogFile => {
@@ -154,6 +156,30 @@ export const createLogFile = (database: Database): LogFile => {
     },
 
     usedBytes,
+
+    tryOut(nowMs) {
+      begin.run();
+      try {
+        for (const topic of catalog.topics()) {
+          catalog.ensure(topic);
+          catalog.ids(topic).insert.run("", -1, -1);
+        }
+        const groups = database.query<{ topic: number; name: string }, []>("SELECT topic, name FROM groups").all();
+        for (const { topic, name } of groups) {
+          seeGroup.run(topic, name, nowMs);
+          committedOf.all(topic, name);
+        }
+        for (const partition of catalog.partitions()) {
+          oldestOf(partition);
+          partition.insert.run(partition.next, 0, "", "", "", "", new Uint8Array());
+        }
+        // Also takes a page, from the free ones when there are some.
+        database.run("CREATE TABLE tried_out (x)");
+      } finally {
+        if (database.inTransaction) database.run("ROLLBACK");
+        catalog.forget();
+      }
+    },
   };
 };
 

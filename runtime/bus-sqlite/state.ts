@@ -36,6 +36,11 @@ export const createLogState = ({ maxBytes, minFreeBytes, log }: LogLimits) => {
       gone = reason;
       tell();
     },
+    /** Stays until the next start has mended the file. */
+    damaged(reason: string) {
+      gone ??= reason;
+      tell();
+    },
     closing() {
       gone = "closed";
     },

@@ -1,7 +1,7 @@
 /** The Worker that has the log file: checkpoints and slow disks stall it, not the pipeline. */
 import { statfsSync } from "node:fs";
 import { join } from "node:path";
-import { closeSqliteFile, openSqliteFile, suspectDamage } from "../sqlite/file.ts";
+import { closeSqliteFile, damageMet, openSqliteFile } from "../sqlite/file.ts";
 import { answerCalls } from "../sqlite/worker-calls.ts";
 import type { LogCalls } from "./calls.ts";
 import { migrations } from "./catalog.ts";
@@ -26,8 +26,8 @@ answerCalls<LogCalls>(
   {
     open({ directory, nowMs }) {
       path = join(directory, "log.sqlite");
-      const { database, unclean, checkMs, damaged } = openSqliteFile(path, migrations, nowMs, (each) =>
-        createLogFile(each).usedBytes(),
+      const { database, unclean, checkMs, damaged, reason } = openSqliteFile(path, migrations, nowMs, (each) =>
+        createLogFile(each).tryOut(nowMs),
       );
       const salvaged = damaged === null ? { kept: 0, lost: [] } : salvageLog(damaged, database);
       const file = createLogFile(database);
@@ -41,7 +41,7 @@ answerCalls<LogCalls>(
         freeBytes,
         close: () => closeSqliteFile(database),
       };
-      return { value: { unclean, checkMs, damaged, ...salvaged, usedBytes: file.usedBytes(), freeBytes: freeBytes() } };
+      return { value: { unclean, checkMs, damaged, reason, ...salvaged, usedBytes: file.usedBytes(), freeBytes: freeBytes() } };
     },
     ensure: (args) => ({ value: log().file.ensure(args) }),
     write(batch) {
@@ -68,5 +68,5 @@ answerCalls<LogCalls>(
       return { value: undefined };
     },
   },
-  (thrown) => suspectDamage(path, thrown),
+  (thrown) => damageMet(path, thrown),
 );

@@ -3,7 +3,7 @@ import { Database, SQLiteError } from "bun:sqlite";
 import { existsSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { systemClock } from "../clock.ts";
-import { StartRefused } from "../errors.ts";
+import { reasonOf, StartRefused } from "../errors.ts";
 
 /** Records carry pictures: larger pages mean shorter overflow chains, and were not slower for small records. */
 const pageBytes = 8_192;
@@ -21,6 +21,8 @@ export type OpenedFile = {
   readonly checkMs: number;
   /** Where the damaged file was moved to. */
   readonly damaged: string | null;
+  /** What was found damaged; null when nothing was. */
+  readonly reason: string | null;
 };
 
 /**
@@ -38,15 +40,16 @@ export const openSqliteFile = (
   const isSmall = existsSync(path) && statSync(path).size <= checkedBytesMax;
   const check = unclean || isSmall || existsSync(suspicionOf(path));
   const startedMs = systemClock.monotonicMs();
-  const database = tryOpen(path, migrations, check, look);
+  // SQLite takes an empty file for one that was never written; ours has its tables from the moment it is made.
+  const first = isEmptied(path) ? "the file is empty (0 bytes)" : tryOpen(path, migrations, check, look);
   const checkMs = check ? systemClock.monotonicMs() - startedMs : 0;
   rmSync(suspicionOf(path), { force: true });
-  if (database !== null) return { database, unclean, checkMs, damaged: null };
+  if (typeof first !== "string") return { database: first, unclean, checkMs, damaged: null, reason: null };
 
   const damaged = setAside(path, nowMs);
   const replacement = tryOpen(path, migrations, false, look);
-  if (replacement === null) throw new Error(`a fresh file at ${path} is damaged`);
-  return { database: replacement, unclean, checkMs, damaged };
+  if (typeof replacement === "string") throw new Error(`a fresh file at ${path} is damaged: ${replacement}`);
+  return { database: replacement, unclean, checkMs, damaged, reason: first };
 };
 
 /** Checkpoints and closes, so that the next start finds one clean file. */
@@ -63,18 +66,29 @@ export const closeSqliteFile = (database: Database): void => {
 
 const suspicionOf = (path: string): string => `${path}.suspect`;
 
-/** Remembers that damage was met at work, so that the next start checks the whole file. */
-export const suspectDamage = (path: string, thrown: unknown): void => {
-  if (isDamage(thrown)) writeFileSync(suspicionOf(path), "");
+const isEmptied = (path: string): boolean => existsSync(path) && statSync(path).size === 0;
+
+/**
+ * What to say of damage met at work, null when `thrown` is something else. It is remembered beside the file, so that the next
+ * start checks the whole of it.
+ */
+export const damageMet = (path: string, thrown: unknown): string | null => {
+  if (!isDamage(thrown)) return null;
+  try {
+    writeFileSync(suspicionOf(path), "");
+  } catch {
+    // A full disk must not hide the damage: the start then finds it where the opener looks, or at work again.
+  }
+  return `${path} is damaged (${reasonOf(thrown)}): restart vedette, which sets the file aside and keeps what can be read`;
 };
 
-/** Null when the file is damaged. */
+/** What is damaged, when the file is. */
 const tryOpen = (
   path: string,
   migrations: readonly string[],
   check: boolean,
   look: (database: Database) => void,
-): Database | null => {
+): Database | string => {
   const database = new Database(path, { create: true });
   try {
     refuseNewer(database, path, migrations.length);
@@ -83,26 +97,31 @@ const tryOpen = (
     database.run("PRAGMA synchronous = FULL");
     database.run(`PRAGMA wal_autocheckpoint = ${walBytesMax / pageBytes}`);
     database.run(`PRAGMA journal_size_limit = ${walBytesMax}`);
-    if (!check || isSound(database)) {
+    const found = check ? quickCheck(database) : null;
+    if (found === null) {
       migrate(database, migrations);
       look(database);
       return database;
     }
+    database.close();
+    return found;
   } catch (thrown) {
     database.close();
-    if (isDamage(thrown)) return null;
+    if (isDamage(thrown)) return reasonOf(thrown);
     throw thrown;
   }
-  database.close();
-  return null;
 };
 
 const isDamage = (thrown: unknown): boolean =>
-  thrown instanceof SQLiteError && /^SQLITE_(CORRUPT|NOTADB)/.test(thrown.code ?? "");
+  thrown instanceof SQLiteError &&
+  (/^SQLITE_(CORRUPT|NOTADB|FORMAT|IOERR_SHORT_READ|IOERR_CORRUPTFS)/.test(thrown.code ?? "") ||
+    // A spoilt schema or header shows so.
+    /no such table|unsupported file format/.test(thrown.message));
 
-const isSound = (database: Database): boolean => {
+/** The first thing that is wrong, null when all is sound. */
+const quickCheck = (database: Database): string | null => {
   const [first] = database.query<{ quick_check: string }, []>("PRAGMA quick_check(1)").all();
-  return first?.quick_check === "ok";
+  return first?.quick_check === "ok" ? null : (first?.quick_check ?? "the check says nothing");
 };
 
 const versionOf = (database: Database): number =>

@@ -7,7 +7,7 @@ type Args<Call> = Call extends (args: infer Given) => unknown ? Given : never;
 type Answer<Call> = Call extends (args: never) => infer Given ? Given : never;
 
 type Question = { readonly number: number; readonly op: string; readonly args: unknown };
-type Failure = { readonly kind: "refused" | "fault"; readonly status: number; readonly text: string };
+type Failure = { readonly kind: "refused" | "damaged" | "fault"; readonly status: number; readonly text: string };
 type Reply = { readonly number: number; readonly value: unknown; readonly failure: Failure | null };
 
 export type WorkerCalls<Calls> = {
@@ -21,8 +21,14 @@ export type WorkerCalls<Calls> = {
   readonly end: () => void;
 };
 
-/** `lost` is told once when the Worker ends by itself; every call fails from then on. */
-export const connectWorker = <Calls extends Table<Calls>>(url: URL, lost: (reason: string) => void): WorkerCalls<Calls> => {
+/**
+ * `lost` is told once when the Worker ends by itself; every call fails from then on. `damaged` is told of each call that met
+ * a damaged file.
+ */
+export const connectWorker = <Calls extends Table<Calls>>(
+  url: URL,
+  { lost, damaged }: { readonly lost: (reason: string) => void; readonly damaged: (reason: string) => void },
+): WorkerCalls<Calls> => {
   const worker = new Worker(url);
   const open = new Map<number, { readonly resolve: (value: never) => void; readonly reject: (reason: Error) => void }>();
   let number = 0;
@@ -33,6 +39,7 @@ export const connectWorker = <Calls extends Table<Calls>>(url: URL, lost: (reaso
     open.delete(data.number);
     if (data.failure === null) return asked?.resolve(data.value as never); // the table ties the answer to its question
     const { kind, status, text } = data.failure;
+    if (kind === "damaged") damaged(text);
     asked?.reject(kind === "refused" ? new StartRefused(status, text) : new Fault("unavailable", text));
   };
   worker.onerror = ({ message }) => {
@@ -64,10 +71,10 @@ export type Answers<Calls> = { readonly [Op in keyof Calls]: (args: Args<Calls[O
 
 declare const self: Worker;
 
-/** In the Worker: answers each call by its function. */
+/** In the Worker: answers each call by its function. `damageOf` says what is damaged when that is why a call failed. */
 export const answerCalls = <Calls extends Table<Calls>>(
   answers: Answers<Calls>,
-  failed: (thrown: unknown) => void = () => {},
+  damageOf: (thrown: unknown) => string | null = () => null,
 ): void => {
   self.onmessage = ({ data }: MessageEvent<Question>) => {
     const answer = answers[data.op as keyof Calls]; // both sides share the table
@@ -75,12 +82,13 @@ export const answerCalls = <Calls extends Table<Calls>>(
       const { value, transfer = [] } = answer(data.args as Args<Calls[keyof Calls]>); // as above
       self.postMessage({ number: data.number, value, failure: null } satisfies Reply, transfer);
     } catch (thrown) {
-      failed(thrown);
-      const failure: Failure =
-        thrown instanceof StartRefused
-          ? { kind: "refused", status: thrown.status, text: thrown.message }
-          : { kind: "fault", status: 0, text: reasonOf(thrown) };
+      const failure = failureOf(thrown, damageOf(thrown));
       self.postMessage({ number: data.number, value: null, failure } satisfies Reply);
     }
   };
+};
+
+const failureOf = (thrown: unknown, damage: string | null): Failure => {
+  if (thrown instanceof StartRefused) return { kind: "refused", status: thrown.status, text: thrown.message };
+  return damage === null ? { kind: "fault", status: 0, text: reasonOf(thrown) } : { kind: "damaged", status: 0, text: damage };
 };

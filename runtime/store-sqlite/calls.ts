@@ -10,6 +10,10 @@ export type StoreCalls = {
     readonly unclean: boolean;
     readonly checkMs: number;
     readonly damaged: string | null;
+    /** What was found damaged. */
+    readonly reason: string | null;
+    /** Facts taken over from the damaged file. */
+    readonly kept: number;
     readonly facts: number;
   };
   readonly get: (args: { readonly key: string; readonly nowMs: number }) => Uint8Array | null;

@@ -10,7 +10,11 @@ export const migrations = [
    CREATE INDEX facts_expiry ON facts (expires_ms);`,
 ];
 
-export type FactFile = Pick<StoreCalls, "get" | "list" | "write" | "prune"> & { readonly count: () => number };
+export type FactFile = Pick<StoreCalls, "get" | "list" | "write" | "prune"> & {
+  readonly count: () => number;
+  /** Reads and writes what a start and the first write need, and leaves the file as it was: throws where it is damaged. */
+  readonly tryOut: () => void;
+};
 
 export const createFactFile = (database: Database): FactFile => {
   const get = database.prepare<{ bytes: Uint8Array }, [string, number]>(
@@ -66,5 +70,17 @@ export const createFactFile = (database: Database): FactFile => {
     },
 
     count: () => count.get()?.facts ?? 0,
+
+    tryOut() {
+      count.get();
+      database.run("BEGIN IMMEDIATE");
+      try {
+        put.run("", 0, new Uint8Array());
+        // Also takes a page, from the free ones when there are some.
+        database.run("CREATE TABLE tried_out (x)");
+      } finally {
+        if (database.inTransaction) database.run("ROLLBACK");
+      }
+    },
   };
 };

@@ -1,9 +1,10 @@
 /** The Worker that has the store's file: a write waits for the disk, and the pipeline must not. */
 import { join } from "node:path";
-import { closeSqliteFile, openSqliteFile, suspectDamage } from "../sqlite/file.ts";
+import { closeSqliteFile, damageMet, openSqliteFile } from "../sqlite/file.ts";
 import { answerCalls } from "../sqlite/worker-calls.ts";
 import type { StoreCalls } from "./calls.ts";
 import { createFactFile, type FactFile, migrations } from "./fact-file.ts";
+import { salvageFacts } from "./salvage.ts";
 
 let opened: { readonly file: FactFile; readonly checkpoint: () => void; readonly close: () => void } | null = null;
 
@@ -18,16 +19,17 @@ answerCalls<StoreCalls>(
   {
     open({ directory, nowMs }) {
       path = join(directory, "store.sqlite");
-      const { database, unclean, checkMs, damaged } = openSqliteFile(path, migrations, nowMs, (each) =>
-        createFactFile(each).count(),
+      const { database, unclean, checkMs, damaged, reason } = openSqliteFile(path, migrations, nowMs, (each) =>
+        createFactFile(each).tryOut(),
       );
+      const kept = damaged === null ? 0 : salvageFacts(damaged, database);
       const file = createFactFile(database);
       opened = {
         file,
         checkpoint: () => database.run("PRAGMA wal_checkpoint(PASSIVE)"),
         close: () => closeSqliteFile(database),
       };
-      return { value: { unclean, checkMs, damaged, facts: file.count() } };
+      return { value: { unclean, checkMs, damaged, reason, kept, facts: file.count() } };
     },
     get: (args) => ({ value: facts().file.get(args) }),
     list: (args) => ({ value: facts().file.list(args) }),
@@ -40,5 +42,5 @@ answerCalls<StoreCalls>(
       return { value: undefined };
     },
   },
-  (thrown) => suspectDamage(path, thrown),
+  (thrown) => damageMet(path, thrown),
 );
