@@ -1,6 +1,6 @@
 /** Reads a damaged table by its integer key: forward, past what cannot be read, and back to the damage from behind it. */
 import { Database } from "bun:sqlite";
-import { closeSync, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync, writeSync } from "node:fs";
 
 const chunkRows = 200;
 
@@ -15,11 +15,8 @@ export type ReadableTable<Row> = {
 /** Opens what was set aside although it is cut short or its header is spoilt. Null when not even that helps. */
 export const openDamaged = (path: string, sound: Database): Database | null => {
   try {
-    lendHeader(path, sound.serialize().subarray(0, headerBytes));
-    const damaged = new Database(path, { create: false, readwrite: true });
-    // Lets a file be read that is shorter than its header says.
-    damaged.run("PRAGMA writable_schema = ON");
-    return damaged;
+    mendHeader(path, sound.serialize().slice(0, headerBytes));
+    return new Database(path, { create: false, readwrite: true });
   } catch {
     return null;
   }
@@ -28,22 +25,32 @@ export const openDamaged = (path: string, sound: Database): Database | null => {
 /** The file format's header: https://www.sqlite.org/fileformat2.html */
 const headerBytes = 100;
 const magic = "SQLite format 3\0";
+const pageBytesAt = 16;
+const pagesAt = 28;
+const freePagesAt = 32;
 
-/** A file that no longer begins as one of SQLite's gets the header of a sound one of the same tables, with its own length. */
-const lendHeader = (path: string, header: Uint8Array): void => {
+/**
+ * A file that no longer begins as one of SQLite's gets the header of a sound one with the same tables. One that is shorter than
+ * its header says is refused as a whole by SQLite; without a number of pages it goes by its length.
+ */
+const mendHeader = (path: string, sound: Uint8Array): void => {
   const file = openSync(path, "r+");
   try {
-    const start = new Uint8Array(magic.length);
-    readSync(file, start, 0, start.length, 0);
-    if (new TextDecoder().decode(start) === magic) return;
-    const lent = header.slice();
-    // No number of pages, which leaves it to the file's length, and no list of free ones: both are lost.
-    lent.fill(0, 28, 40);
-    writeSync(file, lent, 0, lent.length, 0);
+    const own = new Uint8Array(headerBytes);
+    readSync(file, own, 0, headerBytes, 0);
+    if (new TextDecoder().decode(own.subarray(0, magic.length)) === magic) {
+      const header = new DataView(own.buffer);
+      if (fstatSync(file).size < header.getUint32(pagesAt) * header.getUint16(pageBytesAt)) writeSync(file, zeros, 0, 4, pagesAt);
+      return;
+    }
+    // Neither its number of pages nor its list of free ones is known any more.
+    sound.fill(0, pagesAt, freePagesAt + 8);
+    writeSync(file, sound, 0, headerBytes, 0);
   } finally {
     closeSync(file);
   }
 };
+const zeros = new Uint8Array(4);
 
 /** Hands `store` every row that is met, some of them twice. False when there was damage. */
 export const readAround = <Row>(
