@@ -190,6 +190,22 @@ const readShort = (start: number, length: number): string | undefined => {
   return text;
 };
 
+/** Ids and times: a view for each length on one small buffer costs a copy, and saves making a view for each text. */
+const idMax = 64;
+const id = new Uint8Array(idMax);
+const idsByLength = Array.from({ length: idMax + 1 }, (_, length) => id.subarray(0, length));
+
+const readId = (start: number, length: number): string | undefined => {
+  const { bytes } = source;
+  let seen = 0;
+  for (let index = 0; index < length; index++) {
+    const byte = bytes[start + index] ?? 0;
+    id[index] = byte;
+    seen |= byte;
+  }
+  return seen > 0x7f ? readWide(start, length) : textDecoder.decode(idsByLength[length]);
+};
+
 const isAscii = (start: number, length: number): boolean => {
   const { bytes, view } = source;
   const stop = start + length;
@@ -215,5 +231,6 @@ export const readString = (at: number): string | undefined => {
   source.at = start + length;
   if (source.at > end) return undefined;
   if (length <= internedMax) return readShort(start, length);
+  if (length <= idMax) return readId(start, length);
   return length > unitsMax || isAscii(start, length) ? decodeText(start, length) : readWide(start, length);
 };

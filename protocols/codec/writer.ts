@@ -41,7 +41,13 @@ export const writeMapHead = (count: number, at: number): number => {
   return at + 3;
 };
 
-const writeLargeInteger = (value: number, at: number): number => {
+/** Beyond 32 bits with a sign; what is too large to be exact is written as a float. */
+const writeLarge = (value: number, at: number): number => {
+  if (!Number.isSafeInteger(value)) {
+    room[at] = 0xcb;
+    roomView.setFloat64(at + 1, value);
+    return at + 9;
+  }
   if (value >= 0 && value < 0x1_0000_0000) {
     room[at] = 0xce;
     roomView.setUint32(at + 1, value);
@@ -73,29 +79,32 @@ const writeNegative = (value: number, at: number): number => {
   return at + 5;
 };
 
+const writeWhole = (value: number, at: number): number => {
+  if ((value | 0) !== value) return writeLarge(value, at);
+  if (value < 0) return writeNegative(value, at);
+  if (value < 0x80) {
+    room[at] = value;
+    return at + 1;
+  }
+  if (value < 0x100) {
+    room[at] = 0xcc;
+    room[at + 1] = value;
+    return at + 2;
+  }
+  if (value < 0x1_0000) {
+    room[at] = 0xcd;
+    roomView.setUint16(at + 1, value);
+    return at + 3;
+  }
+  room[at] = 0xce;
+  roomView.setUint32(at + 1, value);
+  return at + 5;
+};
+
+/** Short, so that an engine puts it where it is called: most numbers are coordinates. */
 export const writeNumber = (value: unknown, at: number): number => {
   if (typeof value !== "number") return miss;
-  if ((value | 0) === value) {
-    if (value < 0) return writeNegative(value, at);
-    if (value < 0x80) {
-      room[at] = value;
-      return at + 1;
-    }
-    if (value < 0x100) {
-      room[at] = 0xcc;
-      room[at + 1] = value;
-      return at + 2;
-    }
-    if (value < 0x1_0000) {
-      room[at] = 0xcd;
-      roomView.setUint16(at + 1, value);
-      return at + 3;
-    }
-    room[at] = 0xce;
-    roomView.setUint32(at + 1, value);
-    return at + 5;
-  }
-  if (Number.isSafeInteger(value)) return writeLargeInteger(value, at);
+  if (Math.floor(value) === value) return writeWhole(value, at);
   room[at] = 0xcb;
   roomView.setFloat64(at + 1, value);
   return at + 9;
