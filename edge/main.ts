@@ -7,7 +7,7 @@ import { systemRandom } from "../runtime/random.ts";
 import { parseStart, startUsage } from "./arguments.ts";
 import { relaunch } from "./launch.ts";
 import { createLog } from "./log.ts";
-import { startProcess } from "./system.ts";
+import { type Running, startProcess } from "./system.ts";
 
 /** Everything is given back by then, or the process ends without. */
 const shutdownMs = 10_000;
@@ -22,17 +22,15 @@ const start = async (): Promise<void> => {
   process.umask(0o077); // cameras' addresses may hold passwords, and evidence shows people
 
   const log = createLog({ level: loaded.config.observability.logLevel, clock: systemClock, secrets: loaded.secrets() });
-  for (const warning of loaded.warnings) log.warn("config.warning", { warning });
-  log.info("process.start", { pid: process.pid, roles: loaded.config.roles });
-
+  let starting: Promise<Running> | null = null;
   let ending = false;
   const end = async (status: number, reason: string): Promise<void> => {
     if (ending) process.exit(status === 0 ? 130 : status); // a second signal does not wait
     ending = true;
     log.info("process.stopping", { reason });
     // A start in progress ends first; what it has opened is then given back.
-    const stopped = starting
-      .then((running) => running.stop(reason))
+    const stopped = Promise.resolve(starting)
+      .then((running) => running?.stop(reason))
       .then(
         () => true,
         () => false,
@@ -46,8 +44,11 @@ const start = async (): Promise<void> => {
     process.stderr.write(`vedette: ${reason}\n`);
     void end(status, reason);
   };
-  const starting = startProcess(loaded, { clock: systemClock, random: systemRandom, log, fatal });
+  // Before the first line: whoever reads that the process starts may already tell it to end.
   for (const signal of ["SIGINT", "SIGTERM", "SIGBREAK"] as const) process.on(signal, () => void end(0, signal));
+  for (const warning of loaded.warnings) log.warn("config.warning", { warning });
+  log.info("process.start", { pid: process.pid, roles: loaded.config.roles });
+  starting = startProcess(loaded, { clock: systemClock, random: systemRandom, log, fatal });
   const { url } = await starting;
   // For a person at a terminal; programs read the log's `server.listening`.
   if (process.stderr.isTTY) process.stderr.write(`\n  Vedette is at ${url}\n\n`);
