@@ -47,8 +47,8 @@ const lookAgainMs = 100;
 const isOlder = (a: FrameCaptured, b: FrameCaptured): boolean =>
   a.ownerEpoch !== b.ownerEpoch ? a.ownerEpoch < b.ownerEpoch : a.seq <= b.seq;
 
-const drop = ({ args }: State, ctx: DetectorContext, reason: string): void =>
-  args.metrics.dropped.inc({ actor: ctx.self.path, type: "frame.captured", reason });
+const drop = ({ args }: State, reason: string): void =>
+  args.metrics.dropped.inc({ actor: "detector", type: "frame.captured", reason });
 
 const passOn = (
   { args }: State,
@@ -98,7 +98,7 @@ const takeFrame = (state: State, frame: FrameCaptured, ctx: DetectorContext): St
   const { cameraId, truth } = frame;
   const { lease } = ctx;
   const letGo = (reason: string): State => {
-    drop(state, ctx, reason);
+    drop(state, reason);
     return state;
   };
   if (truth) {
@@ -112,7 +112,7 @@ const takeFrame = (state: State, frame: FrameCaptured, ctx: DetectorContext): St
   const waiting = state.waiting.get(cameraId);
   if ((flying && isOlder(frame, flying.frame)) || (waiting && isOlder(frame, waiting.frame))) return letGo("out_of_order");
   if (waiting) {
-    drop(state, ctx, "superseded");
+    drop(state, "superseded");
     ctx.frames.release(waiting.lease);
   }
   ctx.frames.retain(lease);
@@ -157,7 +157,7 @@ export const detector = actor<DetectorArgs, State, DetectorReceives>({
 
     "run.failed": (state, { cameraId, code, reason }, ctx) => {
       const { lease } = takeFlown(state, cameraId);
-      drop(state, ctx, `run_${code}`);
+      drop(state, `run_${code}`);
       ctx.frames.release(lease);
       // A model that fails fails on every frame: the reason is said once, the count goes on.
       if (state.failing !== reason) ctx.log.warn("detector.failed", { cameraId, reason });

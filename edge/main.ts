@@ -32,11 +32,11 @@ const start = async (): Promise<void> => {
     const stopped = Promise.resolve(starting)
       .then((running) => running?.stop(reason))
       .then(
-        () => true,
-        () => false,
+        () => ({ inTime: true }),
+        (thrown) => ({ inTime: false, failure: reasonOf(thrown) }),
       );
-    const inTime = await Promise.race([stopped, delay(systemClock, shutdownMs - 500).then(() => false)]);
-    log.info("process.stopped", { status, inTime });
+    const outcome = await Promise.race([stopped, delay(systemClock, shutdownMs - 500).then(() => ({ inTime: false }))]);
+    log[outcome.inTime ? "info" : "error"]("process.stopped", { status, ...outcome });
     log.flush();
     process.exit(status);
   };

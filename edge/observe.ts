@@ -7,12 +7,8 @@ import type { Metrics } from "../runtime/metrics.ts";
 import type { Observer } from "../runtime/observer.ts";
 import type { SystemNode } from "../runtime/supervisor/node.ts";
 
-/** One actor of many of its kind counts under the kind: `vedette/lanes/lane-7/tracker` is `lanes/tracker`. */
-const actorLabel = (path: string): string =>
-  path
-    .split("/")
-    .filter((part, index) => index > 0 && !/^(lane|camera)-\d+$/.test(part))
-    .join("/");
+/** An actor counts under its name, and one of many of its kind under the kind: `vedette/eyes/camera-7` is `camera`. */
+const actorLabel = (path: string): string => (path.split("/").at(-1) ?? path).replace(/-\d+$/, "");
 
 export const observe = (metrics: Metrics, log: Log): Observer => ({
   dropped: (actor, type, reason, count) => metrics.dropped.inc({ actor: actorLabel(actor), type, reason }, count),

@@ -5,6 +5,9 @@ import { type Inlet, openInlet } from "../inlet.ts";
 import type { StageSpec } from "../tree.ts";
 import type { NodePorts, OnFailure, TreeNode } from "./node.ts";
 
+/** A failed cell is on its way to its next incarnation. */
+const stateOf = { starting: "starting", running: "running", failed: "restarting", stopped: "stopped" } as const;
+
 /** Waits until `isDone`, looking again every 10 ms, at most until `deadlineMs`. */
 const waitUntil = async (isDone: () => boolean, deadlineMs: number, ports: NodePorts): Promise<void> => {
   while (!isDone() && ports.clock.monotonicMs() < deadlineMs) await delay(ports.clock, 10);
@@ -35,19 +38,14 @@ export const stageNode = (spec: StageSpec, path: string, key: string, ports: Nod
       inlet?.pause();
       await waitUntil(() => cell.state() !== "running" || (cell.isQuiet() && (inlet?.inWork() ?? 0) === 0), deadlineMs, ports);
       ports.routes.delete(path);
-      await Promise.race([cell.stop(reason), delay(ports.clock, spec.shutdownMs)]);
+      const givenBack = cell.stop(reason).then(() => true);
+      if (!(await Promise.race([givenBack, delay(ports.clock, spec.shutdownMs).then(() => false)])))
+        ports.observer.failed(path, "release", `not given back within ${spec.shutdownMs} ms`, undefined);
       await inlet?.close();
     },
     snapshot: () => ({
       name: spec.name,
-      state:
-        cell.state() === "failed"
-          ? "restarting"
-          : cell.state() === "starting"
-            ? "starting"
-            : cell.state() === "running"
-              ? "running"
-              : "stopped",
+      state: stateOf[cell.state()],
       restarts: Math.max(0, restarts),
       ...(lastError === undefined ? {} : { lastError }),
       mailbox: cell.mailbox(),
