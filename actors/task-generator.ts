@@ -28,9 +28,14 @@ export const taskGenerator = actor<TaskGeneratorArgs, State, DetectionResult, Ma
   name: "task-generator",
   mailbox: { capacity: 1_024, overflow: "pause-source" },
 
-  async load(_args, { store }) {
+  /** Without the store no group counts as assessed a moment ago: a verdict too many, never one too few. */
+  async load({ metrics }, { store }) {
     const admissions = new Map<string, readonly Admission[]>();
-    for (const { key, bytes } of await store.list(cooldownPrefix, keysMax)) {
+    const stored = await store.list(cooldownPrefix, keysMax).catch(() => {
+      metrics.pipelineErrors.inc({ error_type: "store_failed", component: "task-generator" });
+      return [];
+    });
+    for (const { key, bytes } of stored) {
       admissions.set(key.slice(cooldownPrefix.length), decode(bytes) as readonly Admission[]); // written below
     }
     return admissions;

@@ -1,5 +1,6 @@
-/** The log and the store of one process, below its data directory. */
+/** The log and the store of one process: below its data directory, or where the configuration says. */
 import { join } from "node:path";
+import type { LoadedConfig } from "../config/load.ts";
 import { type Config, roleNames } from "../config/schema.ts";
 import type { TopicDefinition } from "../protocols/topic.ts";
 import type { Bus } from "../runtime/bus.ts";
@@ -7,32 +8,44 @@ import { openSqliteBus } from "../runtime/bus-sqlite.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { StartRefused } from "../runtime/errors.ts";
 import type { Log } from "../runtime/log.ts";
+import type { Metrics } from "../runtime/metrics.ts";
+import type { Random } from "../runtime/random.ts";
 import type { Store } from "../runtime/store.ts";
+import { throughOutages } from "../runtime/store-outage.ts";
+import { connectRedis } from "../runtime/store-redis/connection.ts";
+import { createRedisStore } from "../runtime/store-redis.ts";
 import { openSqliteStore } from "../runtime/store-sqlite.ts";
 
 export type Storage = { readonly bus: Bus; readonly store: Store; readonly close: () => Promise<void> };
 
 /** What the configuration knows and this version does not do is refused, not passed over. */
-const refuseWhatIsNotHere = ({ bus, store, roles }: Config): void => {
+const refuseWhatIsNotHere = ({ bus, roles }: Config): void => {
   const refused = [
     ...(bus.driver === "kafka" ? ["bus: kafka"] : []),
-    ...(store.redis === null ? [] : ["store.redis"]),
     ...(roles.length < roleNames.length ? ["roles other than all"] : []),
   ];
   if (refused.length > 0)
-    throw new StartRefused(78, `this version runs as one process on the embedded log and store; leave out ${refused.join(", ")}`);
+    throw new StartRefused(78, `this version runs as one process on the embedded log; leave out ${refused.join(", ")}`);
+};
+
+export type StoragePorts = {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly metrics: Metrics;
 };
 
 export const openStorage = async (
-  config: Config,
+  loaded: LoadedConfig,
   topics: readonly TopicDefinition<never>[],
-  clock: Clock,
-  log: Log,
+  ports: StoragePorts,
 ): Promise<Storage> => {
+  const { config } = loaded;
+  const { clock, log } = ports;
   refuseWhatIsNotHere(config);
   const { dir, maxBytes, minFreeBytes } = config.data;
+  const store = await openStore(loaded, ports);
   const bus = await openSqliteBus({ directory: join(dir, "log"), maxBytes, minFreeBytes, clock, log });
-  const store = await openSqliteStore({ directory: join(dir, "store"), clock, log });
   await bus.ensure(topics);
   return {
     bus,
@@ -41,4 +54,15 @@ export const openStorage = async (
       await Promise.all([bus.close(), store.close()]);
     },
   };
+};
+
+const openStore = async ({ config, resolveSecret }: LoadedConfig, ports: StoragePorts): Promise<Store> => {
+  const { redis, password } = config.store;
+  const { clock, log, metrics } = ports;
+  if (redis === null) return openSqliteStore({ directory: join(config.data.dir, "store"), clock, log });
+  const connection = await connectRedis({ url: redis, password: password ? resolveSecret(password) : null }, ports);
+  return throughOutages(createRedisStore(connection), {
+    clock,
+    dropped: (count) => metrics.dropped.inc({ actor: "store", type: "fact", reason: "store_away" }, count),
+  });
 };

@@ -17,6 +17,7 @@ import type { Log } from "../runtime/log.ts";
 import { createMetrics, type Metrics } from "../runtime/metrics.ts";
 import type { World } from "../runtime/ports.ts";
 import type { Random } from "../runtime/random.ts";
+import type { Store } from "../runtime/store.ts";
 import { type System, startSystem } from "../runtime/system.ts";
 import { limitProbe } from "./cameras/probe.ts";
 import { type CameraRegistry, createCameraRegistry } from "./cameras.ts";
@@ -57,7 +58,7 @@ export const startProcess = async (loaded: LoadedConfig, outside: Outside): Prom
   const { clock, random, log, fatal } = outside;
   const metrics = createMetrics();
   metrics.systemInfo.set({ version, runtime: `bun ${Bun.version}` }, 1);
-  const storage = await openStorage(config, everyTopic, clock, log);
+  const storage = await openStorage(loaded, everyTopic, { clock, random, log, metrics });
   const { bus, store } = storage;
   const vision = createVision(config, clock, log, metrics, (reason) => fatal(70, reason));
   const previews = new Map(config.cameras.list.map(({ id, preview }) => [id, preview]));
@@ -134,7 +135,7 @@ const edgePorts = ({ config, resolveSecret }: LoadedConfig, { clock, random, log
     tree: system.snapshot,
     checks: () => ({
       bus: driverCheck(bus.health()),
-      store: driverCheck(store.health()),
+      store: storeCheck(store),
       detector: vision.check(),
       llm: quotaCheck(quota()),
     }),
@@ -149,6 +150,12 @@ const driverCheck = ({ status, detail }: { readonly status: "up" | "away"; reado
   status: status === "up" ? "up" : "down",
   detail,
 });
+
+/** Without Redis facts wait in memory and verdicts go on; without the file in `data.dir` nothing here is safe. */
+const storeCheck = (store: Store): Check => {
+  const check = driverCheck(store.health());
+  return store.driver === "redis" && check.status === "down" ? { ...check, status: "degraded" } : check;
+};
 
 /** Without a usable key the rules assess: less, and said, but not down. */
 const quotaCheck = (groups: readonly GroupView[]): Check => {
