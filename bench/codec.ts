@@ -2,91 +2,18 @@
  * The cost of encoding and decoding a message of 8 detected objects, against @msgpack/msgpack with reused instances.
  * Goal: both ways together in a fifth of the library's time. Not asked: other libraries, other formats, large pictures alone.
  */
-import { parseArgs } from "node:util";
 import { Decoder, Encoder } from "@msgpack/msgpack";
 import { type CodecOptions, createCodec } from "../protocols/codec.ts";
-import { type DetectionResult, LiveDetection, DetectionResult as Recorded } from "../protocols/detection.ts";
+import { LiveDetection, DetectionResult as Recorded } from "../protocols/detection.ts";
 import type { MessageDefinition, Tagged } from "../protocols/message.ts";
-import { type Random, randomInt, seededRandom, traceId, uuidV7 } from "../runtime/random.ts";
-import { type Contest, measureAll, show, usualEffort, type Work } from "./harness.ts";
+import { type Random, seededRandom } from "../runtime/random.ts";
+import type { Bench } from "./bench.ts";
+import { live, recorded } from "./detections.ts";
+import { type Contest, timeOf, type Work } from "./harness.ts";
+import type { Target } from "./report.ts";
 
-const classes = ["car", "person", "truck", "bus", "bicycle"] as const;
-const objectCount = 8;
-/** Ids, times and boxes differ from message to message, as they do in use. */
+/** Messages differ from one to the next, as they do in use. */
 const variants = 64;
-
-const box = (random: Random): [number, number, number, number] => {
-  const [x, y] = [random.next() * 1_000, random.next() * 600];
-  return [x, y, x + random.next() * 200, y + random.next() * 100];
-};
-
-const fieldsOf = (random: Random, index: number) => {
-  const capturedAt = 1_700_000_000_000 + index * 37;
-  return {
-    messageId: uuidV7(capturedAt, random),
-    cameraId: index % 50,
-    timestamp: new Date(capturedAt).toISOString(),
-    capturedAt,
-    imageWidth: 1280,
-    imageHeight: 720,
-    detectedObjects: Array.from({ length: objectCount }, (_, place) => ({
-      class: classes[(index + place) % classes.length] ?? "car",
-      confidence: random.next(),
-      bbox: box(random),
-      trackId: index + place,
-      ...(place % 2 === 0 ? { speed: random.next() * 30 } : {}),
-    })),
-    trafficGroups: [
-      {
-        groupIndex: 1,
-        groupKey: `g${index % 30}`,
-        objectCount: 3,
-        bbox: box(random),
-        classes: ["car", "person"],
-        averageConfidence: random.next(),
-        memberIndices: [0, 1, 2],
-        memberTrackIds: [index, index + 1, index + 2],
-        riskLevel: "low" as const,
-        hazards: [],
-        spatial: {
-          density: random.next(),
-          avgSpacing: random.next() * 90,
-          minSpacing: random.next(),
-          vehicles: 2,
-          pedestrians: 1,
-        },
-      },
-    ],
-    hasDangerousDriving: true,
-    maxRiskLevel: "low" as const,
-    detectionLatency: random.next(),
-    modelType: "yolox-nano-416",
-  };
-};
-
-const live = (random: Random, index: number): LiveDetection => ({ type: "detection_result", ...fieldsOf(random, index) });
-
-const recorded =
-  (imageBytes: number) =>
-  (random: Random, index: number): DetectionResult => ({
-    type: "detection.result",
-    schemaVersion: 1,
-    traceId: traceId(random),
-    ownerEpoch: 1,
-    seq: index,
-    ...fieldsOf(random, index),
-    groupImages:
-      imageBytes === 0
-        ? []
-        : [
-            {
-              groupIndex: 1,
-              objectCount: 3,
-              classes: ["car", "person"],
-              image: new Uint8Array(imageBytes).fill(randomInt(random, 256)),
-            },
-          ],
-  });
 
 /** Calls `step` with each of the variants in turn and adds up what it says. */
 const work =
@@ -102,6 +29,7 @@ const contestsOf = (
   definition: MessageDefinition,
   make: (random: Random, index: number) => Tagged,
   options: CodecOptions,
+  goal?: Target,
 ): Record<"encode" | "decode" | "both" | "read", Contest> => {
   const random = seededRandom(8);
   const { type } = definition;
@@ -121,13 +49,20 @@ const contestsOf = (
   const bytesOf = (variant: number): Uint8Array => encoded[variant] ?? new Uint8Array();
   const messageOf = (variant: number): Tagged => messages[variant] ?? { type };
   const sumOf = (bytes: Uint8Array): number => bytes.length + (bytes[bytes.length >> 1] ?? 0);
-  const timeOf = (message: object): number =>
+  const capturedAtOf = (message: object): number =>
     "capturedAt" in message && typeof message.capturedAt === "number" ? message.capturedAt : 0;
 
-  const contest = (what: string, step: (variant: number) => number, plain: (variant: number) => number): Contest => ({
+  const contest = (
+    what: string,
+    step: (variant: number) => number,
+    plain: (variant: number) => number,
+    target?: Target,
+  ): Contest => ({
     name: `${name}, ${what}`,
-    subject: work(step),
-    versus: { name: "library", work: work(plain) },
+    unit: "ns",
+    size: 1_500,
+    subject: { name: "codec", run: timeOf(work(step)) },
+    versus: [{ name: "library", run: timeOf(work(plain)), ...(target ? { target } : {}) }],
   });
   return {
     encode: contest(
@@ -137,13 +72,14 @@ const contestsOf = (
     ),
     decode: contest(
       "decode",
-      (v) => timeOf(decode(bytesOf(v))),
-      (v) => timeOf(decodePlainly(bytesOf(v))),
+      (v) => capturedAtOf(decode(bytesOf(v))),
+      (v) => capturedAtOf(decodePlainly(bytesOf(v))),
     ),
     both: contest(
       "both ways",
-      (v) => timeOf(decode(encode(messageOf(v)))),
-      (v) => timeOf(decodePlainly(encodePlainly(messageOf(v)))),
+      (v) => capturedAtOf(decode(encode(messageOf(v)))),
+      (v) => capturedAtOf(decodePlainly(encodePlainly(messageOf(v)))),
+      goal,
     ),
     read: contest(
       "read",
@@ -153,28 +89,29 @@ const contestsOf = (
   };
 };
 
-export const contests = (): readonly Contest[] => {
-  const [bothWays, composed] = [{ target: 5 }, { construction: "composed" }] as const;
-  const viewers = contestsOf("LiveDetection", LiveDetection, live, {});
-  const records = contestsOf("DetectionResult", Recorded, recorded(0), {});
+export const codec = (): Bench => {
+  const fifth = { of: "ratio", limit: 5 } as const;
+  const composed = { construction: "composed" } as const;
+  const viewers = contestsOf("LiveDetection", LiveDetection, live, {}, fifth);
+  const records = contestsOf("DetectionResult", Recorded, recorded(0), {}, fifth);
   const pictured = contestsOf("DetectionResult with 24 KiB picture", Recorded, recorded(24 * 1024), {});
   const viewersComposed = contestsOf("LiveDetection without generated code", LiveDetection, live, composed);
-  return [
+  const contests = [
     viewers.encode,
     viewers.decode,
-    { ...viewers.both, ...bothWays },
+    viewers.both,
     viewers.read,
     records.encode,
     records.decode,
-    { ...records.both, ...bothWays },
+    records.both,
     records.read,
     pictured.both,
     viewersComposed.both,
     viewersComposed.read,
   ];
+  return {
+    name: "codec",
+    notes: ["Against Encoder and Decoder of @msgpack/msgpack, made once. To read is to decode and validate, there by zod."],
+    contests: contests.map((contest) => () => contest),
+  };
 };
-
-if (import.meta.main) {
-  const { values } = parseArgs({ options: { report: { type: "string" } } });
-  show(measureAll("codec", contests(), usualEffort), values.report);
-}

@@ -1,147 +1,117 @@
 /**
- * How a question is measured: warm-up, then samples in which the subject and what it is measured against take turns, so that
- * what else the machine does falls on both. Times differ between machines and hours; the ratio is what is reported and judged.
+ * How a question is measured: warm-up, then rounds in which the subject and those it is measured against take turns, another
+ * first in each round, so that what else the machine does falls on all. Figures differ between machines and hours; the ratio
+ * within each round is what is reported and judged.
  */
-import { execFileSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
-import { arch, cpus, platform } from "node:os";
 import { systemClock } from "../runtime/clock.ts";
+import { judge, type Result, ratioOf, spreadOf, type Target, type Unit } from "./report.ts";
 
-/** Does the work `operations` times and returns a hash of all results, so that none of it can be left out. */
-export type Work = (operations: number) => number;
+/** What one run gave: figures in the contest's unit, and a hash of all that came out, so that none of the work can be left out. */
+export type Outcome = { readonly values: readonly number[]; readonly hash: number };
+
+export type Contestant = {
+  readonly name: string;
+  /** Runs once, `size` operations long. */
+  readonly run: (size: number) => Outcome | Promise<Outcome>;
+  /** Gives back what was opened for the runs. */
+  readonly close?: () => void | Promise<void>;
+};
 
 export type Contest = {
   readonly name: string;
-  readonly subject: Work;
-  readonly versus?: { readonly name: string; readonly work: Work };
-  /** Least ratio of `versus` time to the subject's. */
-  readonly target?: number;
+  readonly unit: Unit;
+  readonly subject: Contestant;
+  /** Each is measured in the same rounds; its target judges the subject against it. */
+  readonly versus?: readonly (Contestant & { readonly target?: Target })[];
+  /** Judges the subject's figures alone. */
+  readonly target?: Target;
+  /** Operations of a run, at the usual effort. */
+  readonly size: number;
+  /** Rounds, where a run is too long for as many as the effort says. */
+  readonly samples?: number;
+  /** All contestants must come to the same hash. */
+  readonly isSameForAll?: boolean;
 };
 
-export type Effort = { readonly warmUps: number; readonly samples: number; readonly operations: number };
-export const usualEffort: Effort = { warmUps: 8, samples: 21, operations: 1_500 };
+/** How much is done: `share` is of a contest's size. */
+export type Effort = { readonly warmUps: number; readonly samples: number; readonly share: number };
+export const usualEffort: Effort = { warmUps: 4, samples: 15, share: 1 };
+export const quickEffort: Effort = { warmUps: 2, samples: 10, share: 0.25 };
 /** Whether it runs at all: for tests. */
-export const leastEffort: Effort = { warmUps: 0, samples: 1, operations: 10 };
+export const leastEffort: Effort = { warmUps: 0, samples: 1, share: 0 };
+const sizeMin = 10;
 
-/** Times in ns for each operation. */
-export type Result = {
-  readonly name: string;
-  readonly unit: "ns";
-  readonly samples: number;
-  readonly median: number;
-  readonly min: number;
-  readonly max: number;
-  readonly p95: number;
-  /** The same for every sample and machine, as long as the inputs and the format stay. */
-  readonly hash: string;
-  readonly versus?: { readonly name: string; readonly median: number; readonly min: number; readonly max: number };
-  /** Median of the ratios of each pair, and their range. */
-  readonly ratio?: number;
-  readonly ratioMin?: number;
-  readonly ratioMax?: number;
-  readonly target?: number;
-  readonly met?: boolean;
-};
+/** Does the work `operations` times and returns a hash of all results. */
+export type Work = (operations: number) => number;
 
-export type Report = {
-  readonly bench: string;
-  readonly commit: string;
-  readonly machine: string;
-  readonly bun: string;
-  /** Of this process while it measured; below 100, others had the core. */
-  readonly cpuPercent: number;
-  readonly results: readonly Result[];
-};
-
-const quantile = (sorted: readonly number[], share: number): number =>
-  sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
-const ascending = (values: readonly number[]): number[] => values.toSorted((a, b) => a - b);
-const round = (value: number): number => Number(value.toPrecision(4));
-
-const spreadOf = (values: readonly number[]) => {
-  const sorted = ascending(values);
-  return { median: round(quantile(sorted, 0.5)), min: round(quantile(sorted, 0)), max: round(quantile(sorted, 1)) };
-};
-
-type Timed = { readonly ns: number; readonly hash: number };
-
-const timed = (work: Work, operations: number): Timed => {
-  const startedMs = systemClock.monotonicMs();
-  const hash = work(operations);
-  return { ns: ((systemClock.monotonicMs() - startedMs) * 1e6) / operations, hash };
-};
-
-const measure = ({ name, subject, versus, target }: Contest, { warmUps, samples, operations }: Effort): Result => {
-  for (let round = 0; round < warmUps; round++) {
-    subject(operations);
-    versus?.work(operations);
-  }
-  const own: Timed[] = [];
-  const other: Timed[] = [];
-  for (let sample = 0; sample < samples; sample++) {
-    // Each goes first in turn.
-    if (sample % 2 === 0) own.push(timed(subject, operations));
-    if (versus) other.push(timed(versus.work, operations));
-    if (sample % 2 === 1) own.push(timed(subject, operations));
-  }
-  const hashes = new Set(own.map(({ hash }) => hash));
-  if (hashes.size !== 1) throw new Error(`${name} had ${hashes.size} different results in ${samples} samples`);
-  const times = own.map(({ ns }) => ns);
-  const result = {
-    name,
-    unit: "ns" as const,
-    samples,
-    ...spreadOf(times),
-    p95: round(quantile(ascending(times), 0.95)),
-    hash: (own[0]?.hash ?? 0).toString(16),
+/** Nanoseconds for each operation of work that does not wait. */
+export const timeOf =
+  (work: Work): Contestant["run"] =>
+  (operations) => {
+    const startedMs = systemClock.monotonicMs();
+    const hash = work(operations);
+    return { values: [((systemClock.monotonicMs() - startedMs) * 1e6) / operations], hash };
   };
-  if (!versus) return result;
-  const ratios = spreadOf(other.map(({ ns }, index) => ns / (times[index] ?? Number.NaN)));
-  return {
-    ...result,
-    versus: { name: versus.name, ...spreadOf(other.map(({ ns }) => ns)) },
-    ratio: ratios.median,
-    ratioMin: ratios.min,
-    ratioMax: ratios.max,
-    ...(target === undefined ? {} : { target, met: ratios.median >= target }),
+
+/** Operations a second of work that waits. */
+export const rateOf =
+  (work: (operations: number) => Promise<number>): Contestant["run"] =>
+  async (operations) => {
+    const startedMs = systemClock.monotonicMs();
+    const hash = await work(operations);
+    return { values: [(operations * 1_000) / (systemClock.monotonicMs() - startedMs)], hash };
   };
-};
 
-const commit = (): string => {
-  try {
-    return execFileSync("git", ["rev-parse", "--short", "HEAD"], { cwd: import.meta.dirname, encoding: "utf8" }).trim();
-  } catch {
-    return "unknown"; // not a checkout, or no git
+/** The outcomes of each contestant, the subject's first. */
+const runAll = async (contest: Contest, effort: Effort): Promise<Outcome[][]> => {
+  const contestants = [contest.subject, ...(contest.versus ?? [])];
+  const outcomes: Outcome[][] = contestants.map(() => []);
+  const size = Math.max(sizeMin, Math.round(contest.size * effort.share));
+  const rounds = Math.min(effort.samples, contest.samples ?? effort.samples);
+  const warmUps = Math.min(effort.warmUps, rounds);
+  for (let round = 0; round < warmUps + rounds; round++) {
+    for (let turn = 0; turn < contestants.length; turn++) {
+      const place = (round + turn) % contestants.length;
+      Bun.gc(true); // one's litter is not swept in another's time
+      const outcome = await contestants[place]?.run(size);
+      if (outcome && round >= warmUps) outcomes[place]?.push(outcome);
+    }
   }
+  return outcomes;
 };
 
-export const measureAll = (bench: string, contests: readonly Contest[], effort: Effort): Report => {
+const checkHashes = ({ name, subject, versus = [], isSameForAll }: Contest, outcomes: readonly Outcome[][]): number => {
+  const own = outcomes[0]?.[0]?.hash ?? 0;
+  [subject, ...versus].forEach((contestant, place) => {
+    const hashes = new Set(outcomes[place]?.map(({ hash }) => hash));
+    if (hashes.size !== 1) throw new Error(`${name}: ${contestant.name} had ${hashes.size} different results`);
+    if (isSameForAll && !hashes.has(own)) throw new Error(`${name}: ${contestant.name} came to another result`);
+  });
+  return own;
+};
+
+const valuesOf = (outcomes: readonly Outcome[] = []): number[] => outcomes.flatMap(({ values }) => values);
+const mediansOf = (outcomes: readonly Outcome[] = []): number[] => outcomes.map(({ values }) => spreadOf(values).median);
+
+/** A result for each pair; one for the subject alone where it has no rival, or a target of its own. */
+export const measure = async (contest: Contest, effort: Effort): Promise<readonly Result[]> => {
+  const { name, unit, subject, versus = [], target } = contest;
   const startedMs = systemClock.monotonicMs();
   const before = process.cpuUsage();
-  const results = contests.map((contest) => measure(contest, effort));
+  const outcomes = await runAll(contest, effort).finally(async () => {
+    for (const { close } of [subject, ...versus]) await close?.();
+  });
   const { user, system } = process.cpuUsage(before);
-  const elapsedMs = systemClock.monotonicMs() - startedMs;
-  return {
-    bench,
-    commit: commit(),
-    machine: `${cpus()[0]?.model.trim() ?? "unknown"} × ${cpus().length}, ${platform()} ${arch()}`,
-    bun: process.versions.bun ?? "none",
-    cpuPercent: Math.round((user + system) / 10 / elapsedMs),
-    results,
-  };
-};
-
-const lineOf = ({ name, median, min, max, versus, ratio, ratioMin, ratioMax, target, met }: Result): string => {
-  const own = `${name}: ${median} ns (${min}–${max})`;
-  if (!versus) return own;
-  const judged = target === undefined ? "" : `, target ${target}: ${met ? "met" : "missed"}`;
-  return `${own}, ${versus.name} ${versus.median} ns (${versus.min}–${versus.max}), ratio ${ratio} (${ratioMin}–${ratioMax})${judged}`;
-};
-
-/** For people on stdout; for programs in `file`. */
-export const show = (report: Report, file: string | undefined): void => {
-  const { bench, commit: at, machine, bun, cpuPercent, results } = report;
-  process.stdout.write(`${bench} at ${at}, ${machine}, Bun ${bun}, process CPU ${cpuPercent} %\n`);
-  for (const result of results) process.stdout.write(`  ${lineOf(result)}\n`);
-  if (file !== undefined) writeFileSync(file, `${JSON.stringify(report, null, 2)}\n`);
+  const cpuPercent = Math.round((user + system) / 10 / (systemClock.monotonicMs() - startedMs));
+  const hash = checkHashes(contest, outcomes).toString(16);
+  const spread = spreadOf(valuesOf(outcomes[0]));
+  const own = { name, unit, ...spread, hash, cpuPercent };
+  const pairs = versus.map((other, index): Result => {
+    const theirs = outcomes[index + 1];
+    const ratios = ratioOf(unit, mediansOf(outcomes[0]), mediansOf(theirs));
+    const judged = other.target === undefined ? {} : judge(unit, { ...spread, ...ratios }, other.target);
+    return { ...own, versus: { name: other.name, ...spreadOf(valuesOf(theirs)) }, ...ratios, ...judged };
+  });
+  if (target !== undefined) return [{ ...own, ...judge(unit, spread, target) }, ...pairs];
+  return pairs.length > 0 ? pairs : [own];
 };

@@ -1,0 +1,69 @@
+/** `bun run bench <name|all>`: measures, prints, and writes a report where asked to. One file a question. */
+import { writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { reasonOf } from "../runtime/errors.ts";
+import { type Bench, runBench } from "./bench.ts";
+import { quickEffort, usualEffort } from "./harness.ts";
+import type { Report } from "./report.ts";
+
+type Entry = { readonly question: string; readonly load: () => Promise<Bench> };
+
+/** Loaded when asked for, so that a bench pays for its own imports alone. */
+const benches: Readonly<Record<string, Entry>> = {
+  runtime: {
+    question: "what a hop, an actor and a timer cost, beside nact, xstate, effect and rxjs",
+    load: async () => (await import("./runtime.ts")).runtime(),
+  },
+  codec: {
+    question: "what a message costs to encode and decode, beside @msgpack/msgpack",
+    load: async () => (await import("./codec.ts")).codec(),
+  },
+};
+
+const names = Object.keys(benches);
+const usage = `bun run bench <name|all> [--report FILE] [--quick]
+
+${names.map((name) => `  ${name.padEnd(10)} ${benches[name]?.question}`).join("\n")}
+  ${"all".padEnd(10)} each of these in turn
+
+  --report FILE   writes the figures as JSON; of "all", a list
+  --quick         small sizes: for a look, not for the record
+`;
+
+/** The entries to run, or what is wrong with the command line. */
+const parse = (args: readonly string[]) => {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: { report: { type: "string" }, quick: { type: "boolean", default: false }, help: { type: "boolean", short: "h" } },
+  });
+  const [name, ...more] = positionals;
+  if (values.help) return { ...values, entries: [] };
+  if (name === undefined) throw new Error(`say which bench to run: ${names.join(", ")} or all`);
+  if (more.length > 0) throw new Error(`one bench at a time, not also ${more.join(" ")}`);
+  const entries = name === "all" ? Object.values(benches) : [benches[name]];
+  return {
+    ...values,
+    entries: entries.map((entry) => {
+      if (entry) return entry;
+      throw new Error(`there is no bench ${name}; there are ${names.join(", ")} and all`);
+    }),
+  };
+};
+
+const print = (text: string): void => void process.stdout.write(text);
+
+const main = async (): Promise<void> => {
+  const { entries, report, quick, help } = parse(process.argv.slice(2));
+  if (help) return print(usage);
+  const reports: Report[] = [];
+  for (const { load } of entries) reports.push(await runBench(await load(), quick ? quickEffort : usualEffort, quick, print));
+  if (report !== undefined) writeFileSync(report, `${JSON.stringify(reports.length === 1 ? reports[0] : reports, null, 2)}\n`);
+};
+
+try {
+  await main();
+} catch (thrown) {
+  process.stderr.write(`bench: ${reasonOf(thrown)}\n`);
+  process.exit(1);
+}
