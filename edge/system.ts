@@ -35,6 +35,8 @@ export type Outside = {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** True when every camera will be a simulated one: no model and no clip is looked for. */
+  readonly isSimulated?: boolean;
   /** The process cannot go on: end it with this status, after an orderly stop. */
   readonly fatal: (status: number, reason: string) => void;
 };
@@ -103,7 +105,8 @@ export const startProcess = async (loaded: LoadedConfig, outside: Outside): Prom
   const serving = serve(createApp(ports), ports, config.server);
   await hub.start();
   await cameras.start();
-  void vision.prepare(cameras.list().map(({ url }) => url)).then(fleet.release, (thrown) => fatal(78, reasonOf(thrown)));
+  if (!outside.isSimulated)
+    void vision.prepare(cameras.list().map(({ url }) => url)).then(fleet.release, (thrown) => fatal(78, reasonOf(thrown)));
 
   return {
     url: serving.url,

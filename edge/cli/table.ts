@@ -1,0 +1,10 @@
+/** The table of subcommands, in the order of `vedette --help`. */
+import { camera } from "./camera.ts";
+import type { Command } from "./command.ts";
+import { dlq } from "./dlq.ts";
+import { drive } from "./drive.ts";
+import { store } from "./store.ts";
+import { tail } from "./tail.ts";
+import { topicsCommand } from "./topics.ts";
+
+export const commands: readonly Command[] = [camera, topicsCommand, tail, drive, dlq, store];

@@ -1,0 +1,126 @@
+/** `vedette tail`: records as they come, or all that is kept about one request. */
+
+import type { BusRecord } from "../../runtime/bus.ts";
+import { Fault } from "../../runtime/errors.ts";
+import { type Command, exit, type Given, type Session, usageFault } from "./command.ts";
+import { readRecord, recordJson, recordLine } from "./record-text.ts";
+import { declaredTopics, type Follower, type From, followLog, lookAtLog, until } from "./records.ts";
+
+/** A request's id holds the time at which it was made (RFC 9562, version 7); what it led to came later. */
+const madeBeforeMs = 60_000;
+const requestWaitMs = 15_000;
+const countMax = 1_000_000_000;
+
+const requestTopics = ["detection-results", "assessment-tasks", "risk-assessment-results", "incidents"];
+
+const madeAt = (request: string): number | null => {
+  const match = /^([0-9a-f]{8})-([0-9a-f]{4})-7/i.exec(request);
+  return match ? Number.parseInt(`${match[1]}${match[2]}`, 16) : null;
+};
+
+/** Tasks, results and dead letters have ids that begin with their request's. */
+const isAbout = (record: BusRecord, request: string): boolean => {
+  if (record.id === request || record.id.startsWith(`${request}_`)) return true;
+  const read = readRecord(record);
+  if (!("message" in read)) return false;
+  const { messageId, requestId, id } = read.message as { messageId?: unknown; requestId?: unknown; id?: unknown }; // compared only
+  return messageId === request || requestId === request || (typeof id === "string" && id.startsWith(request));
+};
+
+const isLast = (record: BusRecord): boolean => {
+  const read = readRecord(record);
+  return record.type === "risk_update" && "message" in read && (read.message as { final?: unknown }).final === true;
+};
+
+const beginning = (given: Given, request: string | undefined): From => {
+  const text = given.text("from");
+  if (text === undefined) {
+    if (request === undefined) return "end";
+    const made = madeAt(request);
+    return made === null ? "earliest" : { sinceMs: made - madeBeforeMs };
+  }
+  if (text === "end" || text === "earliest") return text;
+  const sinceMs = /^\d+$/.test(text) ? Number(text) : Date.parse(text);
+  if (!Number.isFinite(sinceMs))
+    throw usageFault(`--from takes end, earliest, epoch milliseconds or an ISO time, not ${JSON.stringify(text)}`);
+  return { sinceMs };
+};
+
+const topicsOf = (given: Given, session: Session, request: string | undefined): readonly string[] => {
+  const named = given.text("topic");
+  const dead = declaredTopics.map(({ name }) => name).filter((name) => name.endsWith(".dlq"));
+  if (named === undefined) return request === undefined ? declaredTopics.map(({ name }) => name) : [...requestTopics, ...dead];
+  const logged = lookAtLog(session.config().config, (reader) => reader.topics().map(({ name }) => name)) ?? [];
+  const known = new Set([...declaredTopics.map(({ name }) => name), ...logged]);
+  if (!known.has(named)) throw new Fault("not_found", `there is no topic ${named}: there are ${[...known].join(", ")}`);
+  return [named];
+};
+
+type Wish = {
+  readonly request: string | undefined;
+  readonly count: number;
+  readonly isOnce: boolean;
+  readonly limitMs: number;
+  readonly show: (record: BusRecord) => void;
+};
+
+/** The number of records shown. */
+const show = async (follower: Follower, { request, count, isOnce, limitMs, show }: Wish, session: Session): Promise<number> => {
+  let shown = 0;
+  let ended = false;
+  await until(session, limitMs, () => {
+    for (let records = follower.take(); records.length > 0 && !ended; records = follower.take())
+      for (const record of records) {
+        if (session.signal.aborted || (request !== undefined && !isAbout(record, request))) continue;
+        show(record);
+        shown++;
+        ended ||= shown >= count || (request !== undefined && isLast(record));
+        if (ended) return true;
+      }
+    return ended || isOnce ? true : null;
+  });
+  return shown;
+};
+
+export const tail: Command = {
+  name: "tail",
+  does: "Shows records of the topics as they come, or everything that is kept about one request",
+  actions: [
+    {
+      name: "",
+      does: "",
+      options: [
+        { name: "topic", value: "T", does: "this topic only (default: all)" },
+        {
+          name: "request",
+          value: "ID",
+          does: "what was recorded about this messageId; ends with its final verdict, exit code 1 when nothing is found",
+        },
+        { name: "from", value: "WHEN", does: "end (the default), earliest, epoch milliseconds or an ISO time" },
+        { name: "count", value: "N", does: "end after so many records" },
+        { name: "timeout", value: "S", does: "end after so many seconds (default with --request: 15)" },
+        { name: "once", does: "show what is there and end" },
+        { name: "json", does: "one JSON object a line; pictures by their size" },
+      ],
+      async run(given, session) {
+        const { config } = session.config();
+        const request = given.text("request");
+        const names = topicsOf(given, session, request);
+        const timeoutS = given.number("timeout", { from: 0, to: 86_400 });
+        const wish: Wish = {
+          request,
+          count: given.number("count", { from: 1, to: countMax }) ?? Number.POSITIVE_INFINITY,
+          isOnce: given.isSet("once"),
+          limitMs: timeoutS === undefined ? (request === undefined ? Number.POSITIVE_INFINITY : requestWaitMs) : timeoutS * 1_000,
+          show: (record) => session.out(given.isSet("json") ? recordJson(record) : recordLine(record)),
+        };
+        const from =
+          wish.isOnce && given.text("from") === undefined && request === undefined ? "earliest" : beginning(given, request);
+        const shown = await show(followLog(config, names, from), wish, session);
+        if (request === undefined || shown > 0) return exit.ok;
+        throw new Fault("not_found", `nothing is recorded about request ${request}: its records may be past their retention`);
+      },
+    },
+  ],
+  notes: ["It reads the log beside the process that writes it, and commits nothing. Ctrl-C ends it."],
+};
