@@ -12,13 +12,11 @@ one of these says so in one line. They read the configuration as \`bun run start
 
 Exit codes: 0 it holds, 1 it does not, 64 the words are wrong, 78 the configuration is wrong, 130 a second Ctrl-C.
 
-| command | does |
-| --- | --- |
 `;
 
 const section = (command: Command): string => `## ${command.name}\n\n\`\`\`\n${helpOf(command).trimEnd()}\n\`\`\`\n`;
 
 export const commandsPage = (): string =>
-  `${intro}${commands.map(({ name, does }) => `| [\`${name}\`](#${name}) | ${does} |`).join("\n")}\n\n${commands.map(section).join("\n")}`;
+  `${intro}${commands.map(({ name, does }) => `- [\`${name}\`](#${name}): ${does}`).join("\n")}\n\n${commands.map(section).join("\n")}`;
 
 if (import.meta.main) writeFileSync(join(import.meta.dirname, "../docs/commands.md"), commandsPage());

@@ -18,7 +18,6 @@ export type TopicReport = {
   readonly retentionMs: number | null;
 };
 
-export type PartitionReport = { readonly partition: number; readonly oldest: number; readonly next: number };
 export type GroupLag = {
   readonly topic: string;
   readonly group: string;

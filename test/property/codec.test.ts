@@ -27,7 +27,7 @@ test(`${inputs} harmed, unfit and hostile inputs get the verdict of zod over the
     (each) => each !== null,
   );
   expect(found).toBeUndefined();
-});
+}, 60_000);
 
 describe.each([...declared.keys()].map((name, index) => [name, subjects[index]] as const))("%s", (_name, subject) => {
   if (!subject) throw new Error("every declared message is a subject");
