@@ -2,13 +2,13 @@
  * Says of each frame which road users belong together and what is dangerous about them right now, and keeps pictures of those
  * groups that are worth a verdict. One instance a camera; viewers hear of a frame first, the topic next.
  */
-import { isCandidate } from "../protocols/candidate.ts";
 import type { DetectedObject, DetectionResult, LiveDetection, TrafficGroup } from "../protocols/detection.ts";
 import type { FrameTracked, TrackedObject } from "../protocols/frame.ts";
 import { worstRisk } from "../protocols/ids.ts";
 import { type Address, actor, type Context } from "../runtime/actor.ts";
 import type { Metrics } from "../runtime/metrics.ts";
 import { uuidV7 } from "../runtime/random.ts";
+import { type Asked, noteAsked, worthAPicture } from "./clusterer/asked.ts";
 import { cutEvidence, type EncodeCrop, type Evidence, type EvidenceOptions, evidenceDefaults } from "./clusterer/evidence.ts";
 import { assignKeys, type GroupKeys, startKeys } from "./clusterer/group-key.ts";
 import { type GroupingOptions, groupingDefaults } from "./clusterer/grouping.ts";
@@ -26,6 +26,8 @@ export type ClustererArgs = {
   readonly evidence?: Partial<EvidenceOptions>;
   /** Fewest members of a group that is worth a picture; what the task generator asks for. */
   readonly candidateMinMembers?: number;
+  /** How long a group waits for its next verdict, and so for its next picture; as the task generator's. */
+  readonly cooldownMs?: number;
 };
 
 type State = {
@@ -33,13 +35,14 @@ type State = {
   readonly scene: Scene;
   readonly segment: number | null;
   readonly keys: GroupKeys | null;
+  readonly asked: Asked;
 };
 
 export const clusterer = actor<ClustererArgs, State, FrameTracked>({
   name: "clusterer",
   mailbox: { capacity: 8, overflow: "drop-oldest" },
 
-  start: (args) => ({ args, scene: startScene(), segment: null, keys: null }),
+  start: (args) => ({ args, scene: startScene(), segment: null, keys: null, asked: new Map() }),
 
   on: {
     "frame.tracked": (state, frame, ctx) => {
@@ -72,7 +75,7 @@ export const clusterer = actor<ClustererArgs, State, FrameTracked>({
         detectionLatency,
         modelType,
       };
-      const { images, omitted } = takeEvidence(args, groups, frame, ctx);
+      const { images, omitted } = takeEvidence(state, groups, frame, ctx);
       const record: DetectionResult = {
         ...result,
         type: "detection.result",
@@ -86,7 +89,7 @@ export const clusterer = actor<ClustererArgs, State, FrameTracked>({
       ctx.tell(args.live, { ...result, type: "detection_result" }, ctx.lease ?? undefined);
       ctx.emit(record);
       args.metrics.trafficGroups.inc({ camera_id: String(cameraId) }, groups.length);
-      return { args, scene, segment: frame.segment, keys };
+      return { ...state, segment: frame.segment, keys };
     },
   },
 });
@@ -103,12 +106,13 @@ const detectedObject = ({ class: className, confidence, bbox, trackId, velocity 
 });
 
 const takeEvidence = (
-  args: ClustererArgs,
+  { args, asked }: State,
   groups: readonly TrafficGroup[],
   frame: FrameTracked,
   { frames, lease }: Context<FrameTracked>,
 ): Evidence => {
-  const candidates = groups.filter((group) => isCandidate(group, args.candidateMinMembers ?? 2));
+  const { candidateMinMembers: minMembers = 2, cooldownMs = 0 } = args;
+  const candidates = worthAPicture(asked, groups, frame.capturedAt, { minMembers, cooldownMs });
   if (candidates.length === 0) return { images: [], omitted: 0 };
   if (!lease || !frames.isCurrent(lease)) {
     // The slot was taken away from under a slow frame: better no picture than one of another moment.
@@ -127,5 +131,8 @@ const takeEvidence = (
   if (evidence.omitted > 0) {
     args.metrics.dropped.inc({ actor: "clusterer", type: "evidence", reason: "too_large" }, evidence.omitted);
   }
+  const pictured = new Set(evidence.images.map(({ groupIndex }) => groupIndex));
+  const shown = candidates.filter(({ groupIndex }) => pictured.has(groupIndex));
+  noteAsked(asked, shown, frame.capturedAt, cooldownMs);
   return evidence;
 };

@@ -53,6 +53,7 @@ export const stagesOf = (loaded: LoadedConfig, ports: StagePorts): Pipeline => {
       grouping: { distancePx, relativeDistance: relativeDistance ?? undefined, maxDiameterPx, minMembers },
       evidence: { marginPx: cropMarginPx, quality: cropQuality, imageMaxBytes: cropMaxBytes },
       candidateMinMembers: config.tasks.minMembers,
+      cooldownMs: config.tasks.cooldownMs,
     }),
     detector: {
       lanes: addresses.lanes,

@@ -1,8 +1,9 @@
 /**
  * Which groups are worth a picture and a verdict. The clusterer asks before it cuts evidence, the task generator before it
- * makes a task; one predicate, so that no task lacks its picture and no picture goes unused.
+ * makes a task; the same predicates, so that no task lacks its picture and no picture goes unused.
  */
 import type { TrafficGroup } from "./detection.ts";
+import { type RiskLevel, riskRank } from "./ids.ts";
 
 export type CandidateFields = Pick<TrafficGroup, "objectCount"> & {
   readonly spatial: Pick<TrafficGroup["spatial"], "vehicles" | "pedestrians">;
@@ -20,3 +21,12 @@ export const candidateRefusal = (group: CandidateFields, minMembers: number): Ca
 };
 
 export const isCandidate = (group: CandidateFields, minMembers: number): boolean => candidateRefusal(group, minMembers) === null;
+
+/** A sighting of a group that a verdict was asked for. */
+export type Sighting = { readonly capturedAt: number; readonly riskLevel: RiskLevel };
+
+/** Whether a group waits, because a verdict was asked for at `last`. What got worse does not wait. */
+export const isCoolingDown = (sighting: Sighting, last: Sighting, cooldownMs: number): boolean =>
+  last.capturedAt <= sighting.capturedAt &&
+  sighting.capturedAt - last.capturedAt < cooldownMs &&
+  riskRank(sighting.riskLevel) <= riskRank(last.riskLevel);

@@ -2,14 +2,13 @@
  * Which groups are worth a verdict. A decision depends on the message's own capture time and on stored state alone
  * (design rule 11), so that a record that is delivered again is decided as it was the first time.
  */
-import { type CandidateRefusal, candidateRefusal } from "../../protocols/candidate.ts";
+import { type CandidateRefusal, candidateRefusal, isCoolingDown, type Sighting } from "../../protocols/candidate.ts";
 import type { TrafficGroup } from "../../protocols/detection.ts";
-import { type RiskLevel, riskRank } from "../../protocols/ids.ts";
 
 /** Closed list: the metric's labels and the lineage page share it. */
 export type NoTaskReason = CandidateRefusal | "no_evidence" | "cooldown";
 
-export type Admission = { readonly taskId: string; readonly capturedAt: number; readonly riskLevel: RiskLevel };
+export type Admission = Sighting & { readonly taskId: string };
 
 /** Admissions kept per group: enough to repeat the decisions of every record that may still be delivered again. */
 export const admissionsKept = 16;
@@ -28,10 +27,10 @@ export const refusal = (
   if (earlier.some((admission) => admission.taskId === taskId)) return null; // decided before; the record came again
   const reason = candidateRefusal(group, rules.minMembers);
   if (reason !== null) return reason;
-  if (!hasEvidence) return "no_evidence";
   const last = earlier.findLast((admission) => admission.capturedAt <= capturedAt);
-  if (!last || capturedAt - last.capturedAt >= rules.cooldownMs) return null;
-  return riskRank(group.riskLevel) > riskRank(last.riskLevel) ? null : "cooldown"; // what got worse does not wait
+  // Before the picture is asked for: the clusterer cuts none for a group that waits.
+  if (last && isCoolingDown({ capturedAt, riskLevel: group.riskLevel }, last, rules.cooldownMs)) return "cooldown";
+  return hasEvidence ? null : "no_evidence";
 };
 
 /** `earlier` with the admission in its place; the oldest go first when there are too many. */

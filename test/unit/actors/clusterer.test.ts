@@ -216,6 +216,25 @@ describe("evidence", () => {
     expect(await counts(metrics.dropped)).toEqual(["clusterer evidence too_large 1"]);
   });
 
+  test("is cut once in a cooldown, again after it, and at once for what got worse", () => {
+    const pictures = (cooldownMs?: number) => {
+      const { hear, records } = lane(cooldownMs === undefined ? {} : { cooldownMs });
+      for (let seq = 1; seq <= 8; seq++) hear(frame(seq, two));
+      return records().map(({ groupImages }) => groupImages.length);
+    };
+    expect(pictures()).toEqual([1, 1, 1, 1, 1, 1, 1, 1]);
+    expect(pictures(2_000)).toEqual([1, 0, 0, 0, 1, 0, 0, 0]);
+  });
+
+  test("that could not be made is asked for again with the next frame", () => {
+    let room = false;
+    const { hear, records } = lane({ cooldownMs: 2_000, encodeCrop: () => (room ? new Uint8Array(9) : null) });
+    hear(frame(1, two));
+    room = true;
+    for (const seq of [2, 3]) hear(frame(seq, two));
+    expect(records().map(({ groupImages }) => groupImages.length)).toEqual([0, 1, 0]);
+  });
+
   test("a group too small for a task has none", () => {
     const { hear, crops, records } = lane({ candidateMinMembers: 3 });
     hear(frame(1, two));

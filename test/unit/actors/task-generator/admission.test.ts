@@ -17,6 +17,8 @@ test.each([
   ["what got worse does not wait", aGroup({ riskLevel: "high" }), 1_500, true, [at(1_000)], null],
   ["what got better waits", aGroup({ riskLevel: "none" }), 1_500, true, [at(1_000)], "cooldown"],
   ["without a picture there is nothing to judge", aGroup(), 1_000, false, [], "no_evidence"],
+  ["in its cooldown it waits, picture or not", aGroup(), 1_500, false, [at(1_000)], "cooldown"],
+  ["what got worse needs its picture", aGroup({ riskLevel: "high" }), 1_500, false, [at(1_000)], "no_evidence"],
   ["one alone is no group", aGroup({ objectCount: 1 }), 1_000, true, [], "too_few_members"],
   ["a record that comes again is decided as before", aGroup(), 1_000, true, [at(900, "x"), at(1_000, "mine")], null],
   ["an older record is judged by what came before it", aGroup(), 5_000, true, [at(1_000), at(9_000)], null],
