@@ -4,7 +4,7 @@
  * within each round is what is reported and judged.
  */
 import { systemClock } from "../runtime/clock.ts";
-import { judge, type Result, ratioOf, spreadOf, type Target, type Unit } from "./report.ts";
+import { judge, type Result, ratiosOf, spreadOf, type Target, type Unit } from "./report.ts";
 
 /** What one run gave: figures in the contest's unit, and a hash of all that came out, so that none of the work can be left out. */
 export type Outcome = { readonly values: readonly number[]; readonly hash: number };
@@ -18,7 +18,6 @@ export type Contestant = {
 };
 
 export type Contest = {
-  readonly name: string;
   readonly unit: Unit;
   readonly subject: Contestant;
   /** Each is measured in the same rounds; its target judges the subject against it. */
@@ -27,18 +26,21 @@ export type Contest = {
   readonly target?: Target;
   /** Operations of a run, at the usual effort. */
   readonly size: number;
-  /** Rounds, where a run is too long for as many as the effort says. */
-  readonly samples?: number;
+  /** Rounds, and those before them that do not count, at most: where a run is long, or gives many figures. */
+  readonly rounds?: number;
+  readonly warmUps?: number;
+  /** The runs do nothing but what is measured, so that their CPU times may be compared: what others do on the machine is not in them. */
+  readonly isPure?: boolean;
   /** All contestants must come to the same hash. */
   readonly isSameForAll?: boolean;
 };
 
 /** How much is done: `share` is of a contest's size. */
-export type Effort = { readonly warmUps: number; readonly samples: number; readonly share: number };
-export const usualEffort: Effort = { warmUps: 4, samples: 15, share: 1 };
-export const quickEffort: Effort = { warmUps: 2, samples: 10, share: 0.25 };
+export type Effort = { readonly warmUps: number; readonly rounds: number; readonly share: number };
+export const usualEffort: Effort = { warmUps: 4, rounds: 15, share: 1 };
+export const quickEffort: Effort = { warmUps: 4, rounds: 10, share: 0.4 };
 /** Whether it runs at all: for tests. */
-export const leastEffort: Effort = { warmUps: 0, samples: 1, share: 0 };
+export const leastEffort: Effort = { warmUps: 0, rounds: 1, share: 0 };
 const sizeMin = 10;
 
 /** Does the work `operations` times and returns a hash of all results. */
@@ -62,55 +64,61 @@ export const rateOf =
     return { values: [(operations * 1_000) / (systemClock.monotonicMs() - startedMs)], hash };
   };
 
-/** The outcomes of each contestant, the subject's first. */
-const runAll = async (contest: Contest, effort: Effort): Promise<Outcome[][]> => {
+type Run = Outcome & { readonly cpuMicros: number };
+
+/** The runs of each contestant, the subject's first. */
+const runAll = async (contest: Contest, effort: Effort): Promise<Run[][]> => {
   const contestants = [contest.subject, ...(contest.versus ?? [])];
-  const outcomes: Outcome[][] = contestants.map(() => []);
+  const runs: Run[][] = contestants.map(() => []);
   const size = Math.max(sizeMin, Math.round(contest.size * effort.share));
-  const rounds = Math.min(effort.samples, contest.samples ?? effort.samples);
-  const warmUps = Math.min(effort.warmUps, rounds);
+  const rounds = Math.min(effort.rounds, contest.rounds ?? effort.rounds);
+  const warmUps = Math.min(effort.warmUps, contest.warmUps ?? effort.warmUps);
   for (let round = 0; round < warmUps + rounds; round++) {
     for (let turn = 0; turn < contestants.length; turn++) {
       const place = (round + turn) % contestants.length;
       Bun.gc(true); // one's litter is not swept in another's time
+      const before = process.cpuUsage();
       const outcome = await contestants[place]?.run(size);
-      if (outcome && round >= warmUps) outcomes[place]?.push(outcome);
+      const { user, system } = process.cpuUsage(before);
+      if (outcome && round >= warmUps) runs[place]?.push({ ...outcome, cpuMicros: user + system });
     }
   }
-  return outcomes;
+  return runs;
 };
 
-const checkHashes = ({ name, subject, versus = [], isSameForAll }: Contest, outcomes: readonly Outcome[][]): number => {
-  const own = outcomes[0]?.[0]?.hash ?? 0;
+const checkHashes = (name: string, { subject, versus = [], isSameForAll }: Contest, runs: readonly Run[][]): number => {
+  const own = runs[0]?.[0]?.hash ?? 0;
   [subject, ...versus].forEach((contestant, place) => {
-    const hashes = new Set(outcomes[place]?.map(({ hash }) => hash));
+    const hashes = new Set(runs[place]?.map(({ hash }) => hash));
     if (hashes.size !== 1) throw new Error(`${name}: ${contestant.name} had ${hashes.size} different results`);
     if (isSameForAll && !hashes.has(own)) throw new Error(`${name}: ${contestant.name} came to another result`);
   });
   return own;
 };
 
-const valuesOf = (outcomes: readonly Outcome[] = []): number[] => outcomes.flatMap(({ values }) => values);
-const mediansOf = (outcomes: readonly Outcome[] = []): number[] => outcomes.map(({ values }) => spreadOf(values).median);
+const valuesOf = (runs: readonly Run[]): number[] => runs.flatMap(({ values }) => values);
+const mediansOf = (runs: readonly Run[]): number[] => runs.map(({ values }) => spreadOf(values).median);
+const cpuOf = (runs: readonly Run[]): number[] => runs.map(({ cpuMicros }) => cpuMicros);
 
 /** A result for each pair; one for the subject alone where it has no rival, or a target of its own. */
-export const measure = async (contest: Contest, effort: Effort): Promise<readonly Result[]> => {
-  const { name, unit, subject, versus = [], target } = contest;
+export const measure = async (name: string, contest: Contest, effort: Effort): Promise<readonly Result[]> => {
+  const { unit, subject, versus = [], target, isPure } = contest;
   const startedMs = systemClock.monotonicMs();
   const before = process.cpuUsage();
-  const outcomes = await runAll(contest, effort).finally(async () => {
+  const [mine = [], ...others] = await runAll(contest, effort).finally(async () => {
     for (const { close } of [subject, ...versus]) await close?.();
   });
   const { user, system } = process.cpuUsage(before);
   const cpuPercent = Math.round((user + system) / 10 / (systemClock.monotonicMs() - startedMs));
-  const hash = checkHashes(contest, outcomes).toString(16);
-  const spread = spreadOf(valuesOf(outcomes[0]));
+  const hash = checkHashes(name, contest, [mine, ...others]).toString(16);
+  const spread = spreadOf(valuesOf(mine));
   const own = { name, unit, ...spread, hash, cpuPercent };
   const pairs = versus.map((other, index): Result => {
-    const theirs = outcomes[index + 1];
-    const ratios = ratioOf(unit, mediansOf(outcomes[0]), mediansOf(theirs));
+    const theirs = others[index] ?? [];
+    const ratios = ratiosOf(unit, mediansOf(mine), mediansOf(theirs));
+    const cpu = isPure ? { cpuRatio: ratiosOf("ns", cpuOf(mine), cpuOf(theirs)).ratio } : {};
     const judged = other.target === undefined ? {} : judge(unit, { ...spread, ...ratios }, other.target);
-    return { ...own, versus: { name: other.name, ...spreadOf(valuesOf(theirs)) }, ...ratios, ...judged };
+    return { ...own, versus: { name: other.name, ...spreadOf(valuesOf(theirs)) }, ...ratios, ...cpu, ...judged };
   });
   if (target !== undefined) return [{ ...own, ...judge(unit, spread, target) }, ...pairs];
   return pairs.length > 0 ? pairs : [own];

@@ -21,11 +21,12 @@ const benches: Readonly<Record<string, Entry>> = {
 };
 
 const names = Object.keys(benches);
-const usage = `bun run bench <name|all> [--report FILE] [--quick]
+const usage = `bun run bench <name|all> [--only TEXT] [--report FILE] [--quick]
 
 ${names.map((name) => `  ${name.padEnd(10)} ${benches[name]?.question}`).join("\n")}
   ${"all".padEnd(10)} each of these in turn
 
+  --only TEXT     the contests with this in their name
   --report FILE   writes the figures as JSON; of "all", a list
   --quick         small sizes: for a look, not for the record
 `;
@@ -35,7 +36,12 @@ const parse = (args: readonly string[]) => {
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
-    options: { report: { type: "string" }, quick: { type: "boolean", default: false }, help: { type: "boolean", short: "h" } },
+    options: {
+      only: { type: "string", default: "" },
+      report: { type: "string" },
+      quick: { type: "boolean", default: false },
+      help: { type: "boolean", short: "h" },
+    },
   });
   const [name, ...more] = positionals;
   if (values.help) return { ...values, entries: [] };
@@ -54,10 +60,11 @@ const parse = (args: readonly string[]) => {
 const print = (text: string): void => void process.stdout.write(text);
 
 const main = async (): Promise<void> => {
-  const { entries, report, quick, help } = parse(process.argv.slice(2));
+  const { entries, only, report, quick, help } = parse(process.argv.slice(2));
   if (help) return print(usage);
   const reports: Report[] = [];
-  for (const { load } of entries) reports.push(await runBench(await load(), quick ? quickEffort : usualEffort, quick, print));
+  for (const { load } of entries)
+    reports.push(await runBench(await load(), { effort: quick ? quickEffort : usualEffort, quick, only, print }));
   if (report !== undefined) writeFileSync(report, `${JSON.stringify(reports.length === 1 ? reports[0] : reports, null, 2)}\n`);
 };
 

@@ -42,6 +42,8 @@ export type Result = Spread & {
   readonly ratio?: number;
   readonly ratioMin?: number;
   readonly ratioMax?: number;
+  /** The same of CPU time, which is steadier where others share the machine. */
+  readonly cpuRatio?: number;
   readonly target?: number;
   /** Which figure the target is about. */
   readonly targetOf?: Target["of"];
@@ -80,7 +82,7 @@ export const spreadOf = (values: readonly number[]): Spread => {
 };
 
 /** How many times better the subject was, round by round. */
-export const ratioOf = (unit: Unit, own: readonly number[], theirs: readonly number[]) => {
+export const ratiosOf = (unit: Unit, own: readonly number[], theirs: readonly number[]) => {
   const ratios = own.map((value, at) => {
     const other = theirs[at] ?? Number.NaN;
     return lessIsBetter[unit] ? other / value : value / other;
@@ -118,11 +120,12 @@ const rangeOf = ({ median, min, max }: Spread): string => `${grouped(median)} ($
 
 /** A result as one or two lines for people. `isSame`: it has the subject of the result before it, said already. */
 export const linesOf = (result: Result, isSame: boolean): string => {
-  const { name, unit, p95, p99, cpuPercent, versus, ratio, ratioMin, ratioMax, target, targetOf, met } = result;
+  const { name, unit, p95, p99, cpuPercent, versus, ratio, ratioMin, ratioMax, cpuRatio, target, targetOf, met } = result;
   const tail = p99 === undefined ? "" : `, P95 ${grouped(p95 ?? 0)}, P99 ${grouped(p99)}`;
   const judged = target === undefined ? "" : `, target ${targetOf} ${grouped(target)}: ${met ? "met" : "missed"}`;
+  const byCpu = cpuRatio === undefined ? "" : `, by CPU time ${cpuRatio}`;
   const own = `  ${name}: ${rangeOf(result)} ${unit}${tail}, CPU ${cpuPercent} %`;
   if (!versus) return `${own}${judged}\n`;
-  const against = `    against ${versus.name}: ${rangeOf(versus)}, ratio ${ratio} (${ratioMin}–${ratioMax})${judged}\n`;
+  const against = `    against ${versus.name}: ${rangeOf(versus)}, ratio ${ratio} (${ratioMin}–${ratioMax})${byCpu}${judged}\n`;
   return isSame ? against : `${own}\n${against}`;
 };

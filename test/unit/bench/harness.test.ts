@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { type Contest, type Contestant, type Effort, measure } from "../../../bench/harness.ts";
 
-const effort: Effort = { warmUps: 1, samples: 3, share: 1 };
+const effort: Effort = { warmUps: 1, rounds: 3, share: 1 };
 
 /** Gives these figures one after the other, the first one for the warm-up. */
 const figures = (name: string, values: readonly number[], hashes: readonly number[] = [7]): Contestant => {
@@ -21,7 +21,6 @@ const against = (
   theirs: readonly number[],
   more: Partial<Contest> = {},
 ): Contest => ({
-  name: "toy",
   unit,
   size: 1,
   subject: figures("own", own),
@@ -39,7 +38,7 @@ test.each([
     { ratio: 0.3333, ratioMin: 0.3333, ratioMax: 0.6667, met: false },
   ],
 ] as const)("%s, and the ratio is that within a round", async (_says, unit, own, theirs, expected) => {
-  const [result] = await measure(against(unit, own, theirs), effort);
+  const [result] = await measure("toy", against(unit, own, theirs), effort);
   expect(result).toMatchObject({ samples: 3, median: 10, min: 10, max: 20, versus: { median: 30 }, target: 2, ...expected });
 });
 
@@ -50,24 +49,22 @@ test.each([
   ["a rate at its limit meets it", "msgs/s", 10, true],
 ] as const)("%s", async (_says, unit, limit, met) => {
   const contest = {
-    name: "toy",
     unit,
     size: 1,
     subject: figures("own", [0, 10, 10, 10]),
     target: { of: "median", limit },
   } as const;
-  expect(await measure(contest, effort)).toMatchObject([{ target: limit, targetOf: "median", met }]);
+  expect(await measure("toy", contest, effort)).toMatchObject([{ target: limit, targetOf: "median", met }]);
 });
 
 test("a target on a percentile that the samples are too few for is missed", async () => {
   const contest = {
-    name: "toy",
     unit: "ms",
     size: 1,
     subject: figures("own", [1, 1, 1, 1]),
     target: { of: "p99", limit: 5 },
   } as const;
-  expect(await measure(contest, effort)).toMatchObject([{ met: false }]);
+  expect(await measure("toy", contest, effort)).toMatchObject([{ met: false }]);
 });
 
 test("contestants take turns at being first, and warm-ups do not count", async () => {
@@ -79,15 +76,15 @@ test("contestants take turns at being first, and warm-ups do not count", async (
       return { values: [1], hash: 1 };
     },
   });
-  const contest: Contest = { name: "toy", unit: "ms", size: 1, subject: told("a"), versus: [told("b"), told("c")] };
-  const [result] = await measure(contest, effort);
+  const contest: Contest = { unit: "ms", size: 1, subject: told("a"), versus: [told("b"), told("c")] };
+  const [result] = await measure("toy", contest, effort);
   expect(order.join("")).toBe("abcbcacababc");
   expect(result?.samples).toBe(3);
 });
 
 test("work whose results differ from sample to sample is refused", async () => {
-  const contest: Contest = { name: "counter", unit: "ms", size: 1, subject: figures("own", [1, 1, 1, 1], [1, 2, 3, 4]) };
-  expect(measure(contest, effort)).rejects.toThrow("counter: own had 3 different results");
+  const contest: Contest = { unit: "ms", size: 1, subject: figures("own", [1, 1, 1, 1], [1, 2, 3, 4]) };
+  expect(measure("toy", contest, effort)).rejects.toThrow("toy: own had 3 different results");
 });
 
 test("where all must come to the same, one that does not is refused, and all are closed", async () => {
@@ -99,6 +96,6 @@ test("where all must come to the same, one that does not is refused, and all are
     versus: [{ ...figures("other", [1, 1, 1, 1], [8]), close }],
     isSameForAll: true,
   };
-  await expect(measure(contest, effort)).rejects.toThrow("toy: other came to another result");
+  await expect(measure("toy", contest, effort)).rejects.toThrow("toy: other came to another result");
   expect(closed).toBe(2);
 });
