@@ -250,6 +250,8 @@ const kafka = z.strictObject({
 const store = z.strictObject({
   redis: url("redis:", "rediss:").nullable().default(null).describe("Address of a Redis; null keeps the store in data.dir"),
   password: SecretReference.optional().describe("Where the Redis password is kept"),
+  publish: z.boolean().default(true).describe("Frames and verdicts to Redis too, where the traffic monitor's programs read them"),
+  legacyImages: z.boolean().default(false).describe("With the pictures as base64 in them; else with their ids alone"),
 });
 
 const server = z.strictObject({

@@ -15,8 +15,15 @@ import { throughOutages } from "../runtime/store-outage.ts";
 import { connectRedis } from "../runtime/store-redis/connection.ts";
 import { createRedisStore } from "../runtime/store-redis.ts";
 import { openSqliteStore } from "../runtime/store-sqlite.ts";
+import { createPublications, type Publications } from "./publishing/redis.ts";
 
-export type Storage = { readonly bus: Bus; readonly store: Store; readonly close: () => Promise<void> };
+export type Storage = {
+  readonly bus: Bus;
+  readonly store: Store;
+  /** Where programs of the traffic monitor read; null when they are not served. */
+  readonly publications: Publications | null;
+  readonly close: () => Promise<void>;
+};
 
 /** What the configuration knows and this version does not do is refused, not passed over. */
 const refuseWhatIsNotHere = ({ bus, roles }: Config): void => {
@@ -44,25 +51,31 @@ export const openStorage = async (
   const { clock, log } = ports;
   refuseWhatIsNotHere(config);
   const { dir, maxBytes, minFreeBytes } = config.data;
-  const store = await openStore(loaded, ports);
+  const { store, publications } = await openStore(loaded, ports);
   const bus = await openSqliteBus({ directory: join(dir, "log"), maxBytes, minFreeBytes, clock, log });
   await bus.ensure(topics);
   return {
     bus,
     store,
+    publications,
     async close() {
       await Promise.all([bus.close(), store.close()]);
     },
   };
 };
 
-const openStore = async ({ config, resolveSecret }: LoadedConfig, ports: StoragePorts): Promise<Store> => {
-  const { redis, password } = config.store;
+const openStore = async (
+  { config, resolveSecret }: LoadedConfig,
+  ports: StoragePorts,
+): Promise<Pick<Storage, "store" | "publications">> => {
+  const { redis, password, publish, legacyImages } = config.store;
   const { clock, log, metrics } = ports;
-  if (redis === null) return openSqliteStore({ directory: join(config.data.dir, "store"), clock, log });
+  if (redis === null)
+    return { store: await openSqliteStore({ directory: join(config.data.dir, "store"), clock, log }), publications: null };
   const connection = await connectRedis({ url: redis, password: password ? resolveSecret(password) : null }, ports);
-  return throughOutages(createRedisStore(connection), {
+  const store = throughOutages(createRedisStore(connection), {
     clock,
     dropped: (count) => metrics.dropped.inc({ actor: "store", type: "fact", reason: "store_away" }, count),
   });
+  return { store, publications: publish ? createPublications(connection, legacyImages ? "base64" : "ids", clock) : null };
 };

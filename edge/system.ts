@@ -25,6 +25,7 @@ import { createFleet } from "./fleet.ts";
 import { createLiveHub, type LiveHub } from "./live/hub.ts";
 import { observe, watchLoop, watchSystem } from "./observe.ts";
 import type { Check, EdgePorts } from "./ports.ts";
+import { startPublishing } from "./publishing.ts";
 import { createApp, serve } from "./server.ts";
 import { stagesOf } from "./stages.ts";
 import { openStorage, type Storage } from "./storage.ts";
@@ -61,7 +62,7 @@ export const startProcess = async (loaded: LoadedConfig, outside: Outside): Prom
   const metrics = createMetrics();
   metrics.systemInfo.set({ version, runtime: `bun ${Bun.version}` }, 1);
   const storage = await openStorage(loaded, everyTopic, { clock, random, log, metrics });
-  const { bus, store } = storage;
+  const { bus, store, publications } = storage;
   const vision = createVision(config, clock, log, metrics, (reason) => fatal(70, reason));
   const previews = new Map(config.cameras.list.map(({ id, preview }) => [id, preview]));
   const preview = (id: number) => previews.get(id) ?? config.cameras.preview;
@@ -99,6 +100,7 @@ export const startProcess = async (loaded: LoadedConfig, outside: Outside): Prom
     keyOf: aboutCamera,
   };
   const system = await startSystem(tree, allTopics, world, (reason) => fatal(70, reason));
+  const stopPublishing = publications ? await startPublishing({ bus, codec: world.codec, clock, metrics, publications }) : null;
   const unwatch = [watchLoop(metrics, clock), watchSystem(metrics, clock, bus, allTopics, system.snapshot)];
 
   const ports = edgePorts(loaded, outside, { storage, metrics, vision, hub, cameras, system, quota: () => quota() });
@@ -115,6 +117,7 @@ export const startProcess = async (loaded: LoadedConfig, outside: Outside): Prom
       await system.stop(reason, drainMs);
       await serving.stop();
       for (const cancel of unwatch) cancel();
+      await stopPublishing?.();
       await Promise.all([vision.close(), storage.close()]);
     },
   };

@@ -2,7 +2,7 @@
  * The store on a Redis, shared by every process of a system. What is put is as durable as that server is set up to be
  * (`appendfsync`); what has expired the server forgets by itself, by its own clock.
  *
- * A fact's key is `vedette:fact:` and its own name, beside the keys that `published.ts` writes for other programs.
+ * A fact's key is `vedette:fact:` and its own name, beside the keys that are written for other programs.
  */
 import type { Redis } from "ioredis";
 import { Fault } from "./errors.ts";

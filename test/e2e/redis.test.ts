@@ -25,6 +25,10 @@ test.skipIf(missing !== null)(
 
     await viewer.message("risk_update", ({ final }) => final);
     await within(10_000, "facts in Redis", async () => (await redis.keys("vedette:fact:cooldown:*")).length > 0);
+    // What the traffic monitor's programs read.
+    const latest = JSON.parse(await within(10_000, "a merged result", () => redis.get("camera:1:latest")));
+    expect(latest).toMatchObject({ cameraId: 1, riskAssessment: { groupCount: expect.any(Number) } });
+    expect(JSON.parse((await redis.get(`detection:${latest.messageId}`)) ?? "")).toMatchObject({ messageId: latest.messageId });
     await server.kill();
     await it.line("store.failed");
     // Frames that were captured after the store had gone; ids are ordered by time.
