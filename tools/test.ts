@@ -6,6 +6,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { isAbsolute, join, relative } from "node:path";
 import { parseArgs } from "node:util";
+import { provideBroker } from "./broker/jars.ts";
 import { provideChromium } from "./chromium.ts";
 import { readJunit, sumTallies, type Tally } from "./junit.ts";
 import { run } from "./process.ts";
@@ -13,6 +14,9 @@ import { run } from "./process.ts";
 type Level = {
   readonly name: string;
   readonly glob: string;
+  /** Of the glob's files only those whose path matches, or does not. */
+  readonly only?: RegExp;
+  readonly except?: RegExp;
   readonly timeoutMs: number;
   /** Part of `--fast`. */
   readonly isFast: boolean;
@@ -21,14 +25,24 @@ type Level = {
 };
 
 const minuteMs = 60_000;
+/** Integration and e2e tests whose path says that they take a Kafka broker. */
+const onKafka = /kafka/;
 const levels: readonly Level[] = [
   { name: "tidy", glob: "test/tidy.test.ts", timeoutMs: minuteMs, isFast: true },
   { name: "unit", glob: "test/unit/**/*.test.ts", timeoutMs: 2 * minuteMs, isFast: true },
   { name: "property", glob: "test/property/**/*.test.ts", timeoutMs: 2 * minuteMs, isFast: true },
   { name: "sim", glob: "test/sim/**/*.test.ts", timeoutMs: 3 * minuteMs, isFast: true },
-  { name: "integration", glob: "test/integration/**/*.test.ts", timeoutMs: 5 * minuteMs, isFast: false },
-  { name: "e2e", glob: "test/e2e/**/*.test.ts", timeoutMs: 4 * minuteMs, isFast: false },
+  { name: "integration", glob: "test/integration/**/*.test.ts", except: onKafka, timeoutMs: 5 * minuteMs, isFast: false },
+  { name: "e2e", glob: "test/e2e/**/*.test.ts", except: onKafka, timeoutMs: 4 * minuteMs, isFast: false },
   { name: "browser", glob: "test/browser/**/*.test.ts", timeoutMs: 3 * minuteMs, isFast: false, provide: provideChromium },
+  {
+    name: "kafka",
+    glob: "test/{integration,e2e}/**/*.test.ts",
+    only: onKafka,
+    timeoutMs: 6 * minuteMs,
+    isFast: false,
+    provide: provideBroker,
+  },
 ];
 
 const usage = `bun run test [--fast] [--level NAME]... [--randomize] [--seed N] [PATH]...
@@ -46,9 +60,10 @@ const usage = `bun run test [--fast] [--level NAME]... [--randomize] [--seed N] 
 const root = join(import.meta.dirname, "..");
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
-const filesOf = ({ glob }: Level, filters: readonly string[]): string[] =>
+const filesOf = ({ glob, only, except }: Level, filters: readonly string[]): string[] =>
   [...new Bun.Glob(glob).scanSync({ cwd: root })]
     .map((file) => file.replaceAll("\\", "/"))
+    .filter((file) => (only?.test(file) ?? true) && !except?.test(file))
     .filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter)))
     .toSorted();
 
