@@ -11,48 +11,93 @@ export type VirtualClock = Clock & {
   readonly skew: (ms: number) => void;
 };
 
-type Timer = { readonly atMs: number; readonly order: number; readonly run: () => void };
+type Timer = { readonly atMs: number; readonly order: number; readonly run: () => void; isOpen: boolean };
 
 /** Lets every promise that can settle without the outside world do so. */
 export const settlePromises = async (): Promise<void> => {
   for (let round = 0; round < 32; round++) await Promise.resolve();
 };
 
+const precedes = (one: Timer, other: Timer): boolean =>
+  one.atMs < other.atMs || (one.atMs === other.atMs && one.order < other.order);
+
+/** A binary heap, earliest first. Cancelled timers stay until they come to the top. */
+const timerHeap = () => {
+  const heap: Timer[] = [];
+
+  const add = (timer: Timer) => {
+    let at = heap.length;
+    while (at > 0) {
+      const above = (at - 1) >>> 1;
+      const parent = heap[above];
+      if (!parent || !precedes(timer, parent)) break;
+      heap[at] = parent;
+      at = above;
+    }
+    heap[at] = timer;
+  };
+
+  const takeFirst = () => {
+    const last = heap.pop();
+    if (!last || heap.length === 0) return;
+    let at = 0;
+    for (;;) {
+      const left = heap[2 * at + 1];
+      const right = heap[2 * at + 2];
+      const least = right && left && precedes(right, left) ? right : left;
+      if (!least || !precedes(least, last)) break;
+      heap[at] = least;
+      at = 2 * at + (least === left ? 1 : 2);
+    }
+    heap[at] = last;
+  };
+
+  const first = (): Timer | null => {
+    for (let timer = heap[0]; timer; timer = heap[0]) {
+      if (timer.isOpen) return timer;
+      takeFirst();
+    }
+    return null;
+  };
+
+  return { add, first, takeFirst };
+};
+
 export const virtualClock = (startMs = 1_700_000_000_000): VirtualClock => {
   let elapsedMs = 0;
   let skewMs = 0;
   let order = 0;
-  const timers = new Set<Timer>();
+  let open = 0;
+  const timers = timerHeap();
 
-  const next = (): Timer | null => {
-    let first: Timer | null = null;
-    for (const timer of timers) {
-      if (!first || timer.atMs < first.atMs || (timer.atMs === first.atMs && timer.order < first.order)) first = timer;
-    }
-    return first;
+  const close = (timer: Timer) => {
+    if (timer.isOpen) open--;
+    timer.isOpen = false;
   };
 
   return {
     nowMs: () => Math.floor(startMs + elapsedMs + skewMs),
     monotonicMs: () => elapsedMs,
     after(delayMs, run): Cancel {
-      const timer = { atMs: elapsedMs + Math.max(0, delayMs), order: order++, run };
+      const timer = { atMs: elapsedMs + Math.max(0, delayMs), order: order++, run, isOpen: true };
       timers.add(timer);
-      return () => timers.delete(timer);
+      open++;
+      return () => close(timer);
     },
     async advance(ms) {
       const untilMs = elapsedMs + ms;
       await settlePromises();
-      for (let timer = next(); timer && timer.atMs <= untilMs; timer = next()) {
-        timers.delete(timer);
+      for (let timer = timers.first(); timer && timer.atMs <= untilMs; timer = timers.first()) {
+        timers.takeFirst();
+        close(timer);
         elapsedMs = timer.atMs;
         timer.run();
         await settlePromises();
       }
       elapsedMs = untilMs;
     },
-    nextAtMs: () => next()?.atMs ?? null,
-    timers: () => timers.size,
+    nextAtMs: () => timers.first()?.atMs ?? null,
+    timers: () => open,
     skew(ms) {
       skewMs += ms;
     },

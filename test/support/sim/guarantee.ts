@@ -1,0 +1,76 @@
+/** Guarantee 1: every group of every record in the log ends in exactly one result shown, or one counted reason. */
+import type { DeadLetter } from "../../../protocols/dead-letter.ts";
+import type { DetectionResult } from "../../../protocols/detection.ts";
+import type { RiskUpdate } from "../../../protocols/verdict.ts";
+import { type Ledger, readAdmission } from "./ledger.ts";
+
+export type Logs = {
+  readonly detections: readonly DetectionResult[];
+  readonly updates: readonly RiskUpdate[];
+  readonly letters: readonly DeadLetter[];
+};
+
+/** Revisions of a message count up by one, and none follows the final one, which comes. */
+export const revisionsAscend = ({ updates }: Logs): readonly string[] => {
+  const violations: string[] = [];
+  const last = new Map<string, RiskUpdate>();
+  for (const update of updates) {
+    const { messageId, revision } = update;
+    const before = last.get(messageId);
+    if (revision !== (before?.revision ?? 0) + 1)
+      violations.push(`${messageId}: revision ${revision} after ${before?.revision ?? 0}`);
+    if (before?.final) violations.push(`${messageId}: revision ${revision} after the final one`);
+    last.set(messageId, update);
+  }
+  for (const { messageId, final } of last.values()) if (!final) violations.push(`${messageId}: no final revision`);
+  return violations;
+};
+
+/** How often each task's result was shown for the first time. */
+const timesShown = (updates: readonly RiskUpdate[]): Map<string, number> => {
+  const shown = new Map<string, number>();
+  const before = new Map<string, Set<string>>();
+  for (const { messageId, results } of updates) {
+    const known = before.get(messageId) ?? new Set();
+    for (const { taskId } of results) if (!known.has(taskId)) shown.set(taskId, (shown.get(taskId) ?? 0) + 1);
+    before.set(messageId, new Set(results.map(({ taskId }) => taskId)));
+  }
+  return shown;
+};
+
+/** Tasks whose result did not come in time: the final revision says that it is not complete. */
+const overdueTasks = (updates: readonly RiskUpdate[]): Set<string> =>
+  new Set(
+    updates
+      .filter(({ final, complete }) => final && !complete)
+      .flatMap(({ taskIdsOfRequest, results }) =>
+        taskIdsOfRequest.filter((taskId) => !results.some((each) => each.taskId === taskId)),
+      ),
+  );
+
+/** A record that was set aside is the reason for what it would have led to; for what was shown all the same it is none. */
+export const everyGroupEndsOnce = ({ detections, updates, letters }: Logs, { facts }: Ledger): readonly string[] => {
+  const shown = timesShown(updates);
+  const overdue = overdueTasks(updates);
+  const setAside = new Set(letters.map(({ id }) => id));
+  return detections.flatMap(({ messageId, trafficGroups }) => {
+    const admission = readAdmission(facts.get(`admission:${messageId}`));
+    return trafficGroups.flatMap(({ groupIndex }) => {
+      const taskId = `${messageId}_group${groupIndex}`;
+      const times = shown.get(taskId) ?? 0;
+      const refusals = admission.filter((each) => each.groupIndex === groupIndex && each.outcome === "none").length;
+      const isSetAside = setAside.has(messageId) || setAside.has(taskId) || setAside.has(`${taskId}_result`);
+      const isLost = overdue.has(taskId) || (times === 0 && refusals === 0 && isSetAside);
+      const reasons = refusals + (isLost ? 1 : 0);
+      return times + reasons === 1 ? [] : [`${messageId} group ${groupIndex}: ${times} results shown, ${reasons} reasons`];
+    });
+  });
+};
+
+/** What the bus acknowledged is in the log. */
+export const acknowledgedIsStored = ({ detections }: Logs, acknowledged: readonly string[]): readonly string[] => {
+  const stored = new Set(detections.map(({ messageId }) => messageId));
+  return acknowledged
+    .filter((messageId) => !stored.has(messageId))
+    .map((messageId) => `${messageId}: acknowledged and not in the log`);
+};
