@@ -3,6 +3,7 @@ import { decode, encode } from "@msgpack/msgpack";
 import type { DetectionResult, TrafficGroup } from "../protocols/detection.ts";
 import { taskIdOf } from "../protocols/ids.ts";
 import type { AssessmentTask } from "../protocols/task.ts";
+import { topics } from "../protocols/topics.ts";
 import { actor } from "../runtime/actor.ts";
 import type { Metrics } from "../runtime/metrics.ts";
 import { type Admission, type AdmissionRules, type NoTaskReason, refusal, withAdmission } from "./task-generator/admission.ts";
@@ -17,6 +18,8 @@ const cooldownTtlMs = 15 * 60_000;
 /** As long as the detection result itself is kept. */
 const admissionTtlMs = 60 * 60_000;
 const cooldownPrefix = "cooldown:";
+/** Tasks written so long ago are read again at a start. They carry pictures, so no more of them than records in work are old. */
+const rereadMs = 60_000;
 
 /** What became of a group; `/api/requests/{messageId}` shows it. */
 type Outcome = { readonly groupIndex: number } & (
@@ -28,8 +31,11 @@ export const taskGenerator = actor<TaskGeneratorArgs, State, DetectionResult, Ma
   name: "task-generator",
   mailbox: { capacity: 1_024, overflow: "pause-source" },
 
-  /** Without the store no group counts as assessed a moment ago: a verdict too many, never one too few. */
-  async load({ metrics }, { store }) {
+  /**
+   * The store knows the groups that were admitted, but it may be away, or lack what was admitted last; a task in the log was
+   * admitted for certain, and a record that is delivered again must be decided as it was.
+   */
+  async load({ cooldownMs, metrics }, { store, recent, clock }) {
     const admissions = new Map<string, readonly Admission[]>();
     const stored = await store.list(cooldownPrefix, keysMax).catch(() => {
       metrics.pipelineErrors.inc({ error_type: "store_failed", component: "task-generator" });
@@ -37,6 +43,13 @@ export const taskGenerator = actor<TaskGeneratorArgs, State, DetectionResult, Ma
     });
     for (const { key, bytes } of stored) {
       admissions.set(key.slice(cooldownPrefix.length), decode(bytes) as readonly Admission[]); // written below
+    }
+    for (const { cameraId, groupKey, taskId, capturedAt, riskLevel } of await recent(
+      topics.tasks,
+      clock.nowMs() - cooldownMs - rereadMs,
+    )) {
+      const key = `${cameraId}:${groupKey}`;
+      admissions.set(key, withAdmission(admissions.get(key) ?? [], { taskId, capturedAt, riskLevel }));
     }
     return admissions;
   },

@@ -3,17 +3,19 @@ import { decode } from "@msgpack/msgpack";
 import { taskGenerator } from "../../../actors/task-generator.ts";
 import type { DetectionResult } from "../../../protocols/detection.ts";
 import type { AssessmentTask } from "../../../protocols/task.ts";
+import { silentLog } from "../../../runtime/log.ts";
 import { createMetrics } from "../../../runtime/metrics.ts";
+import { createMemoryStore } from "../../../runtime/store-memory.ts";
 import { aDetectionResult, aGroup } from "../../support/build.ts";
 import { fakeContext } from "../../support/context.ts";
+import { aTask } from "../../support/task.ts";
+import { virtualClock } from "../../support/virtual-clock.ts";
 
-const start = () => {
+const args = { minMembers: 2, cooldownMs: 3_000, deadlineMs: 10_000, metrics: createMetrics() };
+
+const start = (admissions: Parameters<typeof taskGenerator.start>[2] = new Map()) => {
   const ctx = fakeContext<DetectionResult>();
-  const state = taskGenerator.start(
-    { minMembers: 2, cooldownMs: 3_000, deadlineMs: 10_000, metrics: createMetrics() },
-    ctx,
-    new Map(),
-  );
+  const state = taskGenerator.start(args, ctx, admissions);
   return { ctx, hear: (result: DetectionResult) => taskGenerator.on["detection.result"](state, result, ctx) };
 };
 const saved = (bytes: Uint8Array | undefined) => decode(bytes ?? new Uint8Array());
@@ -70,4 +72,33 @@ test("the cooldown is the camera's and the group's own", () => {
     hear(aDetectionResult({ messageId, cameraId, trafficGroups: [aGroup({ groupKey })] }));
   }
   expect((ctx.asked.emits as AssessmentTask[]).map(({ requestId }) => requestId)).toEqual(["m1", "m3", "m4"]);
+});
+
+test.each([
+  ["the store is away", () => Promise.reject(new Error("away"))],
+  ["the store lacks what was admitted last", async () => []],
+])("a record that is delivered again is decided as it was, though %s", async (_why, list) => {
+  const [clock, asked] = [virtualClock(), [] as number[]];
+  const earlier = aTask({ taskId: "m1_group1", groupKey: "a", riskLevel: "low", capturedAt: 1_700_000_000_000 });
+  const again = aTask({ taskId: "m2_group1", groupKey: "a", riskLevel: "high", capturedAt: 1_700_000_001_000 });
+  const ports = {
+    store: { ...createMemoryStore({ clock }), list },
+    clock,
+    log: silentLog,
+    async recent(topic: { readonly name: string }, sinceMs: number) {
+      asked.push(sinceMs);
+      return topic.name === "assessment-tasks" ? [again, earlier] : [];
+    },
+  };
+  // The port is generic in the topic; this one knows a single topic.
+  const loaded = await taskGenerator.load?.(args, ports as never, "");
+  const { ctx, hear } = start(loaded);
+  for (const [messageId, capturedAt] of [
+    ["m2", 1_700_000_001_000],
+    ["m3", 1_700_000_002_000],
+  ] as const) {
+    hear(aDetectionResult({ messageId, capturedAt, trafficGroups: [aGroup({ groupKey: "a", riskLevel: "high" })] }));
+  }
+  expect((ctx.asked.emits as AssessmentTask[]).map(({ taskId }) => taskId)).toEqual(["m2_group1"]);
+  expect(asked).toEqual([clock.nowMs() - 63_000]);
 });
