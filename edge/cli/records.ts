@@ -19,19 +19,22 @@ export const declaredTopics: readonly TopicDefinition<never>[] = [
 const batchRecords = 200;
 const pollMs = 150;
 
-export const logDirectory = ({ bus, data }: Config): string => {
+/** What of the configuration says where the records are. */
+export type Place = Pick<Config, "bus" | "data">;
+
+export const logDirectory = ({ bus, data }: Place): string => {
   if (bus.driver !== "embedded") throw new Fault("unavailable", "this version reads the embedded log only: leave out bus: kafka");
   return join(data.dir, "log");
 };
 
 /** Looks into the log of the data directory; null where there is none yet. */
-export const lookAtLog = <Seen>(config: Config, look: (reader: LogReader) => Seen): Seen | null => {
+export const lookAtLog = <Seen>(config: Place, look: (reader: LogReader) => Seen): Seen | null => {
   using reader = openLogReader(logDirectory(config));
   return reader ? look(reader) : null;
 };
 
 /** Who has the data directory's log; null when nobody does. */
-export const logHolder = (config: Config): string | null => {
+export const logHolder = (config: Place): string | null => {
   if (lookAtLog(config, () => true) === null) return null;
   try {
     lockDirectory(logDirectory(config)).release();

@@ -7,11 +7,12 @@ import { migrations as logMigrations } from "../../runtime/bus-sqlite/catalog.ts
 import { reasonOf } from "../../runtime/errors.ts";
 import { migrations as storeMigrations } from "../../runtime/store-sqlite/fact-file.ts";
 import { type Command, exit } from "./command.ts";
+import { redis } from "./doctor/services.ts";
 import { sizeText } from "./text.ts";
 
 export type FileReport = {
   readonly path: string;
-  readonly state: "sound" | "missing" | "damaged" | "newer";
+  readonly state: "sound" | "missing" | "unread" | "damaged" | "newer";
   readonly bytes: number;
   readonly detail: string;
   /** Files that were set aside because they were damaged. */
@@ -65,14 +66,17 @@ const setAsideOf = (path: string): string[] => {
     .map((name) => join(dirname(path), name));
 };
 
-export const checkFiles = ({ data }: Config, isFull: boolean): FileReport[] =>
+/** A file of more than `bytesMax` is not read through. */
+export const checkFiles = ({ data }: Config, isFull: boolean, bytesMax = Number.POSITIVE_INFINITY): FileReport[] =>
   [
     { path: join(data.dir, "log", "log.sqlite"), known: logMigrations.length },
     { path: join(data.dir, "store", "store.sqlite"), known: storeMigrations.length },
   ].map(({ path, known }) => {
     const setAside = setAsideOf(path);
     if (!existsSync(path)) return { path, state: "missing", bytes: 0, detail: "nothing was written yet", setAside };
-    return { path, bytes: statSync(path).size, ...judge(path, known, isFull), setAside };
+    const bytes = statSync(path).size;
+    if (bytes > bytesMax) return { path, state: "unread", bytes, detail: "too large to be read in passing", setAside };
+    return { path, bytes, ...judge(path, known, isFull), setAside };
   });
 
 const lineOf = ({ path, state, bytes, detail }: FileReport): string =>
@@ -84,21 +88,25 @@ export const store: Command = {
   actions: [
     {
       name: "check",
-      does: "reads every page of the log and the store; exit code 1 when one is damaged",
+      does: "reads every page of the log and the store, and asks a configured Redis; exit code 1 when one is damaged or away",
       options: [
         { name: "full", does: "also compare indexes with their tables, which takes longer" },
         { name: "json", does: "the report as JSON" },
       ],
       async run(given, session) {
-        const reports = checkFiles(session.config().config, given.isSet("full"));
-        const isBad = reports.some(({ state }) => state === "damaged" || state === "newer");
-        if (given.isSet("json")) session.out(JSON.stringify({ ok: !isBad, files: reports }));
+        const loaded = session.config();
+        const reports = checkFiles(loaded.config, given.isSet("full"));
+        const shared = await redis(loaded, session);
+        const isBad = reports.some(({ state }) => state === "damaged" || state === "newer") || shared.status === "fail";
+        if (given.isSet("json")) session.out(JSON.stringify({ ok: !isBad, files: reports, redis: shared }));
         else
           for (const report of reports) {
             session.out(lineOf(report));
             for (const path of report.setAside)
               session.out(`     ${path} was set aside as damaged; remove it when you need nothing of it`);
           }
+        if (shared.status !== "skip" && !given.isSet("json"))
+          session.out(`${shared.status === "ok" ? "ok  " : "BAD "} ${shared.detail}`);
         if (reports.some(({ state }) => state === "damaged"))
           session.note("a start sets a damaged file aside and keeps what can be read of it");
         return isBad ? exit.failed : exit.ok;

@@ -2,9 +2,10 @@
 import { camera } from "./camera.ts";
 import type { Command } from "./command.ts";
 import { dlq } from "./dlq.ts";
+import { doctor } from "./doctor.ts";
 import { drive } from "./drive.ts";
 import { store } from "./store.ts";
 import { tail } from "./tail.ts";
 import { topicsCommand } from "./topics.ts";
 
-export const commands: readonly Command[] = [camera, topicsCommand, tail, drive, dlq, store];
+export const commands: readonly Command[] = [doctor, camera, topicsCommand, tail, drive, dlq, store];

@@ -1,5 +1,5 @@
 /** Commands that look into a log that no process has: dead letters, damaged files. */
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createCodec } from "../../../protocols/codec.ts";
@@ -10,6 +10,9 @@ import { systemClock } from "../../../runtime/clock.ts";
 import { silentLog } from "../../../runtime/log.ts";
 import { jsonLines, runCli } from "../../support/cli.ts";
 import { tempDir } from "../../support/temp-dir.ts";
+
+// Each runs a few processes.
+setDefaultTimeout(60_000);
 
 const dead = deadLettersOf(topics.tasks);
 const codec = createCodec([DeadLetter]);
