@@ -13,6 +13,7 @@ type Property = {
   /** Why it is not taken as it is, and what stands instead. */
   readonly note?: string;
   readonly of?: "the Java client" | "librdkafka";
+  readonly isPassword?: boolean;
 };
 
 const only =
@@ -21,17 +22,21 @@ const only =
     accepted.includes(typeof given === "string" ? given.toLowerCase() : given) ? value : undefined;
 const lower = (value: unknown): unknown => (typeof value === "string" ? value.toLowerCase() : value);
 
+/** `a:1,b:2`, as other clients write it, or a list. */
+const servers = (value: unknown): unknown => (typeof value === "string" ? value.split(",").map((each) => each.trim()) : value);
+
 const fetched = "a fetch is bounded by kafka.fetchBytes, and a full mailbox pauses its partition";
 const committed = "an offset is committed when everything that its record caused is durable";
 const spooled = "what the broker has not taken waits in the spool, bounded by bus.spoolMaxBytes";
 const topicSize = "a topic's limit stands in kafka.topics.<topic>.maxBytes";
+const clientCertificate = "clients log in by kafka.sasl; certificates of clients are not offered";
 const ownGroups = "consumer groups have fixed names: simple-task-generator, llm-task-scheduler, result-aggregator";
 
 const rows: Readonly<Record<string, Property>> = {
-  "bootstrap.servers": { to: "kafka.bootstrapServers" },
-  bootstrap: { to: "kafka.bootstrapServers" },
-  brokers: { to: "kafka.bootstrapServers" },
-  "metadata.broker.list": { to: "kafka.bootstrapServers", of: "librdkafka" },
+  "bootstrap.servers": { to: "kafka.bootstrapServers", convert: servers },
+  bootstrap: { to: "kafka.bootstrapServers", convert: servers },
+  brokers: { to: "kafka.bootstrapServers", convert: servers },
+  "metadata.broker.list": { to: "kafka.bootstrapServers", convert: servers, of: "librdkafka" },
   "client.id": { to: "kafka.clientId" },
   "address.map": { to: "kafka.addressMap" },
 
@@ -126,6 +131,7 @@ const rows: Readonly<Record<string, Property>> = {
   "reconnect.backoff.ms": { note: "reconnecting backs off from kafka.retryBackoffMs, with jitter, up to 30 s" },
   "reconnect.backoff.max.ms": { note: "reconnecting backs off from kafka.retryBackoffMs, with jitter, up to 30 s" },
   "reconnect.backoff": { note: "reconnecting backs off from kafka.retryBackoffMs, with jitter, up to 30 s" },
+  "connections.max.idle.ms": { note: "connections stay open while the process runs" },
   "api.version": { note: "the client asks the broker for its versions" },
   "api.version.request": { note: "the client asks the broker for its versions", of: "librdkafka" },
   "key.serializer": { note: "kafka.format decides the form of values", of: "the Java client" },
@@ -142,9 +148,15 @@ const rows: Readonly<Record<string, Property>> = {
   "sasl.mechanisms": { to: "kafka.sasl.mechanism", convert: lower, of: "librdkafka" },
   "sasl.username": { to: "kafka.sasl.username" },
   "sasl.plain.username": { to: "kafka.sasl.username" },
-  "sasl.password": { note: "keep the password in a variable and name it: kafka.sasl.env" },
-  "sasl.plain.password": { note: "keep the password in a variable and name it: kafka.sasl.env" },
+  "sasl.password": { isPassword: true, note: "keep the password in a variable and name it: kafka.sasl.env" },
+  "sasl.plain.password": { isPassword: true, note: "keep the password in a variable and name it: kafka.sasl.env" },
   "sasl.jaas.config": { note: "write kafka.sasl: { mechanism, username, env }", of: "the Java client" },
+  "ssl.certificate.location": { note: clientCertificate, of: "librdkafka" },
+  "ssl.key.location": { note: clientCertificate, of: "librdkafka" },
+  "ssl.key.password": { note: clientCertificate },
+  "ssl.keystore.location": { note: clientCertificate, of: "the Java client" },
+  "ssl.keystore.password": { note: clientCertificate, of: "the Java client" },
+  "ssl.truststore.password": { note: "the system's store of authorities needs none", of: "the Java client" },
   "ssl.ca.location": { note: "trust the authority in the system's store, or name it in NODE_EXTRA_CA_CERTS" },
   "ssl.truststore.location": {
     note: "trust the authority in the system's store, or name it in NODE_EXTRA_CA_CERTS",

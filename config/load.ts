@@ -11,6 +11,7 @@ import { remarksOf } from "./rules.ts";
 import type { Config } from "./schema.ts";
 import { placeName, type SecretPlace } from "./secrets.ts";
 import { seedKeyValue } from "./seeds/api-keys.ts";
+import { seedValueAt } from "./seeds/kafka.ts";
 import { type SeedKind, seedKind, seedSource } from "./seeds.ts";
 import { type Path, pathText } from "./shape.ts";
 import {
@@ -168,7 +169,10 @@ const secretResolver =
     if (place.file === undefined) return null;
     const file = resolve(root, place.file);
     try {
-      if (place.entry !== undefined) return seedKeyValue(readYaml(file, place.file).value, place.entry);
+      if (place.entry !== undefined) {
+        const { value } = readYaml(file, place.file);
+        return seedKeyValue(value, place.entry) ?? seedValueAt(value, place.entry);
+      }
       return readText(file).split(/\r?\n/, 1)[0]?.trim() || null;
     } catch {
       return null; // said by whoever needs it, with the file's name

@@ -12,7 +12,12 @@ export const secretFields = {
     .optional()
     .describe("Environment variable that holds it"),
   file: z.string().min(1).max(4096).optional().describe("File that holds it, alone in its first line"),
-  entry: z.string().min(1).max(200).optional().describe("Id of the key within `file`, when that is a seed's api_keys.yaml"),
+  entry: z
+    .string()
+    .min(1)
+    .max(200)
+    .optional()
+    .describe("Where it stands within `file`, when that is a seed's: the id of a key, or keys of sections with / between"),
 };
 export type SecretPlace = {
   readonly env?: string | undefined;

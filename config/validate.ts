@@ -52,6 +52,18 @@ const unknownKey = (section: Path, key: string): string => {
   return keys.length > 0 ? `unknown key; the keys here are ${keys.join(", ")}` : "unknown key";
 };
 
+/** A property of another client may have been taken apart at its points: `--set kafka.max.poll.records=500`. */
+const unknownProperty = (section: Path, key: string, value: unknown): string => {
+  const names = [key];
+  for (let inner = value; section[0] === "kafka" && isTree(inner); ) {
+    const [only, ...others] = Object.entries(inner);
+    if (!only || others.length > 0) break;
+    names.push(only[0]);
+    inner = only[1];
+  }
+  return (names.length > 1 && kafkaRefusal(names.join("."))) || unknownKey(section, key);
+};
+
 const typeText = (issue: z.core.$ZodIssueInvalidType, value: unknown, path: Path): string => {
   const about = describedAt(path);
   const meaning = about ? ` (${about})` : "";
@@ -69,7 +81,7 @@ const findingsOfIssue = (issue: z.core.$ZodIssue, tree: Tree): Finding[] => {
   const value = valueAt(tree, path);
   switch (issue.code) {
     case "unrecognized_keys":
-      return issue.keys.map((key) => ({ path: [...path, key], text: unknownKey(path, key) }));
+      return issue.keys.map((key) => ({ path: [...path, key], text: unknownProperty(path, key, valueAt(tree, [...path, key])) }));
     case "invalid_type":
       return [{ path, text: typeText(issue, value, path) }];
     case "invalid_value":

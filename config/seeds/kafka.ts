@@ -40,9 +40,14 @@ const topicsRow =
     }
   };
 
-/** One property of a client, by the table. */
-const property = (to: Mapping, name: string, value: unknown, from: Path): void => {
+/** One property of a client, by the table. A password stays in the file, which can be opened again at `path`. */
+const property = (to: Mapping, path: string, name: string, value: unknown, from: Path): void => {
   const row = kafkaProperty(name);
+  if (row?.isPassword && typeof value === "string") {
+    to.set(["kafka", "sasl", "file"], path, from);
+    to.set(["kafka", "sasl", "entry"], from.join("/"), from);
+    return;
+  }
   if (!row) {
     const near = nearest(name, keysAt(["kafka"]));
     to.warn(from, `unknown key, not read${near ? `; kafka.${near} is the nearest` : ""}`);
@@ -55,45 +60,44 @@ const property = (to: Mapping, name: string, value: unknown, from: Path): void =
 };
 
 const properties =
-  (to: Mapping, prefix = ""): ReadValue =>
+  (to: Mapping, path: string, prefix = ""): ReadValue =>
   (value, from) => {
     if (!isTree(value)) return to.warn(from, "expected a section of keys; left out");
     for (const [key, inner] of Object.entries(value)) {
-      if (isTree(inner)) properties(to, `${key}.`)(inner, [...from, key]);
-      else property(to, kafkaProperty(`${prefix}${key}`) ? `${prefix}${key}` : key, inner, [...from, key]);
+      if (isTree(inner)) properties(to, path, `${key}.`)(inner, [...from, key]);
+      else property(to, path, kafkaProperty(`${prefix}${key}`) ? `${prefix}${key}` : key, inner, [...from, key]);
     }
   };
 
-const kafkaRows = (to: Mapping): Record<string, ReadValue> => ({
+const kafkaRows = (to: Mapping, path: string): Record<string, ReadValue> => ({
   enabled: (value, from) => to.set(["bus", "driver"], value === false ? "embedded" : "kafka", from),
   topics: topicsRow(to),
   topic: (value, from) => to.set(["kafka", "tracksTopic"], value, from),
   include_frames: (value, from) => to.set(["cameras", "preview", "bus"], value, from),
   frame_quality: (value, from) => to.set(["cameras", "preview", "quality"], value, from),
-  producer: properties(to),
-  consumer: properties(to),
-  admin: properties(to),
-  connection: properties(to),
-  security: properties(to, "security."),
-  sasl: properties(to, "sasl."),
+  producer: properties(to, path),
+  consumer: properties(to, path),
+  admin: properties(to, path),
+  connection: properties(to, path),
+  security: properties(to, path, "security."),
+  sasl: properties(to, path, "sasl."),
+  ssl: properties(to, path, "ssl."),
   scheduler: (value, from) =>
     to.section(value, from, { max_concurrent_tasks: (inner, at) => to.set(["llm", "maxConcurrentTasks"], inner, at) }),
 });
 
-const servers = (value: unknown): unknown => (typeof value === "string" ? value.split(",").map((each) => each.trim()) : value);
-
-export const kafkaSource = (file: YamlFile, tree: Tree): Source => {
+export const kafkaSource = (file: YamlFile, tree: Tree, path: string): Source => {
   const to = mapping(file);
   const block = isTree(tree.kafka) ? tree.kafka : null;
   // Whoever hands in Kafka's settings wants Kafka; `enabled: false` and ALGO_ENABLE_KAFKA_STREAMING say otherwise.
   to.set(["bus", "driver"], "kafka", block ? ["kafka"] : []);
-  const rows = kafkaRows(to);
+  const rows = kafkaRows(to, path);
   const read = (section: Tree, at: Path) => {
     for (const [key, value] of Object.entries(section)) {
       const from = [...at, key];
       const row = Object.hasOwn(rows, key) ? rows[key] : undefined;
       if (row) row(value, from);
-      else property(to, key, /servers|bootstrap|brokers/.test(key) ? servers(value) : value, from);
+      else property(to, path, key, value, from);
     }
   };
   if (!block) read(tree, []);
@@ -106,4 +110,10 @@ export const kafkaSource = (file: YamlFile, tree: Tree): Source => {
     }
   }
   return to.source();
+};
+
+/** What stands at a place of a file, e.g. `security/sasl/password`. */
+export const seedValueAt = (tree: unknown, place: string): string | null => {
+  const value = place.split("/").reduce<unknown>((outer, key) => (isTree(outer) ? outer[key] : undefined), tree);
+  return typeof value === "string" && value !== "" ? value : null;
 };

@@ -45,6 +45,8 @@ export const mapping = (file: YamlFile): Mapping & { readonly source: () => Sour
           const from = origins.get(path.slice(0, length).join("."));
           if (from) return file.placeOf(from);
         }
+        // A section that lacks something stands where what it has does.
+        for (const [to, from] of origins) if (to.startsWith(`${path.join(".")}.`)) return file.placeOf(from);
         return file.placeOf([]);
       },
       problems: file.problems,

@@ -14,6 +14,7 @@ export const monitoringRows = (to: Mapping): Record<string, Row> => ({
         if (inner !== "/metrics") to.warn(at, "the path is always /metrics");
       },
       scrape_interval: "it is Prometheus that decides how often it asks; see deploy/",
+      interval_seconds: "metrics are made up when Prometheus asks",
     }),
   log_level: (value, from) => {
     const level = String(value).toLowerCase();
