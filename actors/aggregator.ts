@@ -21,7 +21,7 @@ type State = { readonly args: AggregatorArgs; readonly requests: Map<string, Req
 const requestsMax = 50_000;
 const riskTypesMax = 50;
 
-export const aggregator = actor<AggregatorArgs, State, AssessmentResult | Overdue, readonly RiskUpdate[]>({
+export const aggregator = actor<AggregatorArgs, State, AssessmentResult | Overdue, RiskUpdate, readonly RiskUpdate[]>({
   name: "aggregator",
   mailbox: { capacity: 1_024, overflow: "pause-source" },
 

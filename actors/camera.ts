@@ -60,6 +60,7 @@ export const camera = actor<CameraArgs, State, CameraReceives>({
   name: "camera",
   // The newest frame and the newest state are what counts; an older one that still waits is let go.
   mailbox: { capacity: 8, overflow: "latest-per-key" },
+  isSource: true,
 
   start: (args, ctx) => ({ args, source: openSource(args, ctx), seq: 0, health: "connecting", rate: createRateMeter() }),
 

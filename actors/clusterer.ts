@@ -38,7 +38,7 @@ type State = {
   readonly asked: Asked;
 };
 
-export const clusterer = actor<ClustererArgs, State, FrameTracked>({
+export const clusterer = actor<ClustererArgs, State, FrameTracked, DetectionResult>({
   name: "clusterer",
   mailbox: { capacity: 8, overflow: "drop-oldest" },
 

@@ -52,14 +52,19 @@ export const pipeline = (args: Pipeline): SupervisorSpec =>
     stageTaking(topics.results, aggregator, { args: args.aggregator }),
     stageTaking(topics.tasks, scheduler, { args: args.scheduler }),
     stageTaking(topics.detections, taskGenerator, { args: args.taskGenerator }),
-    dynamic("lanes", patient, (key) => lane(key, args), { entry: "tracker", idleMs: laneIdleMs }),
-    stage(detector, { args: args.detector }),
-    dynamic("eyes", patient, (key, eye: CameraArgs) => stage(camera, { name: `camera-${key}`, args: eye })),
+    dynamic("lanes", patient, (key) => lane(key, args), { onDemand: { entry: "tracker", idleMs: laneIdleMs } }),
+    stage(detector, { args: args.detector, tells: [addresses.lanes] }),
+    dynamic("eyes", patient, (key, eye: CameraArgs) =>
+      stage(camera, { name: `camera-${key}`, args: eye, tells: [eye.detector, eye.live] }),
+    ),
   ]);
 
 /** The clusterer remembers track ids, and those die with the tracker: they restart together. */
-const lane = (key: string, args: Pipeline): SupervisorSpec =>
-  supervisor(`lane-${key}`, "rest_for_one", tolerance, [
-    stage(tracker, { args: { ...args.tracker, clusterer: addressOf<FrameTracked>(`vedette/lanes/lane-${key}/clusterer`) } }),
-    stage(clusterer, { args: args.clusterer(Number(key)) }),
+const lane = (key: string, args: Pipeline): SupervisorSpec => {
+  const grouping = addressOf<FrameTracked>(`vedette/lanes/lane-${key}/clusterer`);
+  const ofCamera = args.clusterer(Number(key));
+  return supervisor(`lane-${key}`, "rest_for_one", tolerance, [
+    stage(tracker, { args: { ...args.tracker, clusterer: grouping }, tells: [grouping] }),
+    stage(clusterer, { args: ofCamera, tells: [ofCamera.live] }),
   ]);
+};

@@ -51,7 +51,7 @@ const heldMaxBytes = 64 * 2 ** 20;
 
 const hasKeys = ({ groups }: SchedulerArgs): boolean => groups.some(({ keys }) => keys.length > 0);
 
-export const scheduler = actor<SchedulerArgs, State, SchedulerReceives, readonly AssessmentResult[]>({
+export const scheduler = actor<SchedulerArgs, State, SchedulerReceives, AssessmentResult, readonly AssessmentResult[]>({
   name: "scheduler",
   mailbox: { capacity: 1_000, capacityBytes: 16 * 2 ** 20, overflow: "pause-source" },
 

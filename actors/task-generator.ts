@@ -27,7 +27,7 @@ type Outcome = { readonly groupIndex: number } & (
   | { readonly outcome: "none"; readonly reason: NoTaskReason }
 );
 
-export const taskGenerator = actor<TaskGeneratorArgs, State, DetectionResult, Map<string, readonly Admission[]>>({
+export const taskGenerator = actor<TaskGeneratorArgs, State, DetectionResult, AssessmentTask, Map<string, readonly Admission[]>>({
   name: "task-generator",
   mailbox: { capacity: 1_024, overflow: "pause-source" },
 

@@ -21,6 +21,8 @@ export const observe = (metrics: Metrics, log: Log): Observer => ({
     log.info("actor.restarted", { actor, restarts });
   },
   escalated: (supervisor, reason) => log.error("actor.escalated", { supervisor, reason }),
+  ended: (actor, reason) => log.info("actor.ended", { actor, reason }),
+  phaseEnded: (phase, tookMs) => log.info("shutdown.phase", { phase, tookMs: Math.round(tookMs) }),
   sent: (topic, key) => metrics.busSent.inc({ topic, camera_id: key }),
   sendFailed: (topic, reason) =>
     metrics.busSendErrors.inc({ topic, error_type: metrics.labelWithin("error_type", reason.slice(0, 60), 50) }),

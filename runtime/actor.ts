@@ -1,6 +1,7 @@
 /**
- * The vocabulary of actors. A definition is a value: what the actor is given (Args), what it remembers (State),
- * what it hears (Receives), and one synchronous handler for each kind of message. `docs/runtime.md` states the semantics.
+ * The vocabulary of actors. A definition is a value: what the actor is given (Args), what it remembers (State), what it hears
+ * (Receives), what it writes to topics (Emits), and one synchronous handler for each kind of message. `docs/runtime.md` states
+ * the semantics.
  */
 import type { Tagged } from "../protocols/message.ts";
 import type { TopicDefinition } from "../protocols/topic.ts";
@@ -36,7 +37,7 @@ export type Timers<Receives> = {
   readonly cancel: (key: string) => void;
 };
 
-export type Context<Receives extends Tagged> = {
+export type Context<Receives extends Tagged, Emits extends Tagged = never> = {
   readonly self: Address<Receives>;
   /** The key of a keyed stage's instance; empty elsewhere. */
   readonly key: string;
@@ -53,9 +54,13 @@ export type Context<Receives extends Tagged> = {
   readonly frames: FramePool;
 
   // What follows takes effect when the turn returns; a turn that throws has done nothing.
+  // Each fails its turn when it cannot be done, and throws outside of a turn.
+  /** To a stage that this one was wired to (`tells`). Never to itself: that is a timer of no delay. */
   readonly tell: <M extends Tagged>(to: Address<M>, message: M, lease?: Lease) => void;
+  /** Answers a question of `System.ask`, whose `replyTo` came in the message. Nothing waits for it; a late answer is counted. */
+  readonly reply: <M extends Tagged>(replyTo: Address<M>, message: M) => void;
   /** Appends to the topic that carries this kind of message. */
-  readonly emit: (message: Tagged) => void;
+  readonly emit: (message: Emits) => void;
   /** Writes to the store; what caused this turn is settled only after it is durable. */
   readonly save: (fact: Fact) => void;
   readonly timers: Timers<Receives>;
@@ -68,6 +73,11 @@ export type Context<Receives extends Tagged> = {
   /** Starts, or restarts with other arguments, a child of a dynamic supervisor; stops it. */
   readonly startChild: <Args>(supervisor: DynamicAddress<Args>, key: string, args: Args) => void;
   readonly stopChild: (supervisor: DynamicAddress<never>, key: string) => void;
+  /** Sends `ended` to self, once, when the incarnation at `stage` ends; at once where there is none. The notice has no cause. */
+  readonly watch: (stage: Address<never>, ended: Receives) => void;
+  readonly unwatch: (stage: Address<never>) => void;
+  /** Ends this actor in order; what its supervisor does then is said by `restart` where it is wired. */
+  readonly end: () => void;
 
   /** For code outside the actor (a decoder's callback): sends to self at any time, without a cause. False when it was not taken; the lease is then released. */
   readonly deliver: (message: Receives, lease?: Lease) => boolean;
@@ -85,17 +95,19 @@ export type LoadPorts = {
   readonly recent: <M extends Tagged>(topic: TopicDefinition<M>, sinceMs: number) => Promise<readonly M[]>;
 };
 
-export type ActorDefinition<Args, State, Receives extends Tagged, Loaded = undefined> = {
+export type ActorDefinition<Args, State, Receives extends Tagged, Emits extends Tagged = never, Loaded = undefined> = {
   readonly name: string;
   readonly mailbox: MailboxPolicy;
+  /** Takes in what comes from outside: it ends first when the system stops, so that the rest can finish. */
+  readonly isSource?: boolean;
   /** Reads what must be known before the first message. Failing counts as a failed start. */
   readonly load?: (args: Args, ports: LoadPorts, key: string) => Promise<Loaded>;
-  readonly start: (args: Args, context: Context<Receives>, loaded: Loaded) => State;
+  readonly start: (args: Args, context: Context<Receives, Emits>, loaded: Loaded) => State;
   readonly on: {
     readonly [Type in Receives["type"]]: (
       state: State,
       message: Extract<Receives, { readonly type: Type }>,
-      context: Context<Receives>,
+      context: Context<Receives, Emits>,
     ) => State;
   };
   /** While false, only outcomes and timers are taken; messages wait in the mailbox. */
@@ -107,6 +119,6 @@ export type ActorDefinition<Args, State, Receives extends Tagged, Loaded = undef
 };
 
 /** Checks a definition's types; costs nothing. */
-export const actor = <Args, State, Receives extends Tagged, Loaded = undefined>(
-  definition: ActorDefinition<Args, State, Receives, Loaded>,
-): ActorDefinition<Args, State, Receives, Loaded> => definition;
+export const actor = <Args, State, Receives extends Tagged, Emits extends Tagged = never, Loaded = undefined>(
+  definition: ActorDefinition<Args, State, Receives, Emits, Loaded>,
+): ActorDefinition<Args, State, Receives, Emits, Loaded> => definition;

@@ -3,358 +3,398 @@
  *
  * A turn takes one message, calls its handler, and then lets out what the handler asked for. A handler that throws has
  * asked for nothing: its state is gone, the causes of its message will be repeated, and the supervisor decides what follows.
- * The mailbox belongs to the cell and outlives the incarnation; timers, pipes and state die with it. `docs/runtime.md` says it all.
+ * The mailbox belongs to the cell and outlives the incarnation; timers, pipes, watches and state die with it.
+ * `docs/runtime.md` says it all.
  *
  * Words: a *cause* is one delivery of a record, held by all that came of it (`settlement.ts`); a *lease* is the right to a frame
- * in shared memory (`frame-pool.ts`); the *outlet* is the way out to the bus; *control* is the lane of outcomes and timers.
+ * in shared memory (`frame-pool.ts`); the *outlet* is the way out to the bus.
  */
 import type { Tagged } from "../protocols/message.ts";
-import type { ActorDefinition, Address, Context } from "./actor.ts";
-import { emptyOutbox } from "./cell/outbox.ts";
-import { createPipes } from "./cell/pipes.ts";
-import { createSaves } from "./cell/saves.ts";
-import { createTimers } from "./cell/timers.ts";
+import type { ActorDefinition } from "./actor.ts";
+import { Effects, type EffectsOwner, hasEffects } from "./cell/effects.ts";
+import { FullTargets } from "./cell/full-targets.ts";
+import type { Outbox, Told } from "./cell/outbox.ts";
+import { armReceiveTimeout } from "./cell/receive-timeout.ts";
+import { Turn, type TurnOwner } from "./cell/turn.ts";
+import type { Runnable } from "./dispatcher.ts";
 import { type Envelope, noCauses } from "./envelope.ts";
 import { reasonOf } from "./errors.ts";
-import type { Lease } from "./frame-pool.ts";
-import { createMailbox } from "./mailbox.ts";
-import { createOutlet } from "./outlet.ts";
+import { createMailbox, type Mailbox } from "./mailbox.ts";
 import type { CellPorts } from "./ports.ts";
 import { abandonAll, type Cause, holdAll, releaseAll } from "./settlement.ts";
 
 // The runtime does not know the domain's types: a definition's parameters are erased here, and only here.
 // biome-ignore lint/suspicious/noExplicitAny: the language has no existential types
-export type AnyDefinition = ActorDefinition<any, any, any, any>;
+export type AnyDefinition = ActorDefinition<any, any, any, any, any>;
 
-export type CellState = "starting" | "running" | "failed" | "stopped";
+/** `failed` and `ended` wait for the supervisor's decision; `stopped` is for good. */
+export type CellState = "starting" | "running" | "failed" | "ended" | "stopped";
 
-export type Failure = { readonly path: string; readonly reason: string; readonly causeKeys: readonly string[] };
+/** Why an incarnation is over. `isOrderly` when the actor itself asked for its end. */
+export type Failure = {
+  readonly path: string;
+  /** Of the keyed stage's instance; empty elsewhere. */
+  readonly key: string;
+  readonly reason: string;
+  readonly causeKeys: readonly string[];
+  readonly isOrderly?: boolean;
+};
 
 export type CellSpec = {
-  readonly path: string;
-  readonly key: string;
   readonly definition: AnyDefinition;
   readonly args: unknown;
+  readonly tells: ReadonlySet<string>;
 };
 
-export type Cell = {
+/** Who decides what follows when an incarnation is over. */
+export type CellOwner = { readonly cellFailed: (failure: Failure) => void };
+
+export type MailboxView = { readonly depth: number; readonly bytes: number; readonly oldestMs: number; readonly dropped: number };
+
+// A class, for its size: there may be a hundred thousand idle actors. What only busy ones need is made when first asked for.
+export class Cell implements TurnOwner, EffectsOwner, Runnable {
   readonly path: string;
-  readonly state: () => CellState;
-  /** Builds the first or next incarnation. Rejects when the actor cannot start. */
-  readonly start: () => Promise<void>;
-  /** Takes an envelope in; its holds and its lease are the cell's from now on. */
-  readonly offer: (envelope: Envelope) => void;
-  readonly isAboveHighWater: () => boolean;
-  /** Calls `wake` once, when the mailbox is below low water. */
-  readonly whenBelow: (wake: () => void) => void;
-  /** Nothing waits, nothing runs, nothing is on its way out. */
-  readonly isQuiet: () => boolean;
-  /** Ends the incarnation and gives back what it held; the mailbox stays, and `start` may follow. */
-  readonly halt: (reason: string) => Promise<void>;
-  /** Ends the cell; what waits in its mailbox is let go. */
-  readonly stop: (reason: string) => Promise<void>;
-  /** As if a handler had thrown: for drills. */
-  readonly fail: (reason: string) => void;
-  readonly mailbox: () => { readonly depth: number; readonly bytes: number; readonly oldestMs: number; readonly dropped: number };
-  readonly lastHeardMs: () => number;
-};
+  readonly key: string;
+  readonly ports: CellPorts;
+  readonly #spec: CellSpec;
+  readonly #owner: CellOwner;
+  readonly #mailbox: Mailbox;
+  /** Notices of the runtime; they go before outcomes. */
+  #system: Envelope[] | null = null;
+  /** Outcomes of pipes and timers: they were promised a place when they were asked for. */
+  #control: Envelope[] | null = null;
 
-export const createCell = (spec: CellSpec, ports: CellPorts, onFailure: (failure: Failure) => void): Cell => {
-  const { path, definition } = spec;
-  const { clock, codec, observer, frames } = ports;
-  const mailbox = createMailbox(definition.mailbox);
-  const control: Envelope[] = []; // outcomes and timers: they were promised a place when they were asked for
-  const saves = createSaves(ports.store, clock, observer);
-  const outlet = createOutlet(path, ports.bus, clock, observer, () => resume());
-  const targets = new Set<Cell>();
-  const wakers = new Set<() => void>();
+  #state: CellState = "starting"; // from the first: a message may come before the incarnation does
+  #actorState: unknown;
+  #turn: Turn | null = null;
+  #incarnation = 0;
 
-  let state: CellState = "starting"; // from the first: a message may come before the incarnation does
-  let actorState: unknown;
-  let incarnation = 0;
-  let context: Context<Tagged>;
-  let outbox = emptyOutbox();
-  let current: Envelope | null = null;
-  let waitsForTarget = false;
-  let dropped = 0;
-  let lastHeardMs = clock.monotonicMs();
+  #effects: Effects | null = null;
+  #isWatching = false;
 
-  // ---- messages ---------------------------------------------------------------------------------------------------
+  #fullTargets: FullTargets | null = null;
+  #wakers: (() => void)[] | null = null;
+  #dropped = 0;
+  lastHeardMs: number;
+  isQueued = false;
 
-  const envelopeOf = (message: Tagged, lease: Lease | null, trace = current?.trace ?? ports.newTrace()): Envelope => ({
-    type: message.type,
-    key: ports.keyOf(message),
-    trace,
-    bytes: codec.encode(message),
-    causes: noCauses,
-    lease,
-    enqueuedAtMs: clock.monotonicMs(),
-  });
+  constructor(path: string, key: string, spec: CellSpec, ports: CellPorts, owner: CellOwner) {
+    this.path = path;
+    this.key = key;
+    this.ports = ports;
+    this.#spec = spec;
+    this.#owner = owner;
+    this.#mailbox = createMailbox(spec.definition.mailbox);
+    this.lastHeardMs = ports.clock.monotonicMs();
+  }
 
-  const discard = (envelope: Envelope, reason: string) => {
-    dropped++;
-    observer.dropped(path, envelope.type, reason, 1);
-    if (envelope.lease) frames.release(envelope.lease);
-    abandonAll(envelope.causes, `${path} let it go: ${reason}`);
-  };
+  get tells(): ReadonlySet<string> {
+    return this.#spec.tells;
+  }
+  get state(): CellState {
+    return this.#state;
+  }
 
-  const offer = (envelope: Envelope) => {
-    if (state === "stopped") return discard(envelope, "dead_letter");
-    lastHeardMs = envelope.enqueuedAtMs;
-    const letGo = mailbox.offer(envelope);
-    if (letGo) discard(letGo.envelope, letGo.reason);
-    resume();
-  };
+  // ---- messages -----------------------------------------------------------------------------------------------------
 
-  const offerControl = (envelope: Envelope) => {
-    control.push(envelope);
-    resume();
-  };
-
-  const timers = createTimers(clock, offerControl);
-  const pipes = createPipes((message, causes, trace) => {
-    try {
-      offerControl({ ...envelopeOf(message(), null, trace), causes });
-    } catch (thrown) {
-      abandonAll(causes, reasonOf(thrown), true);
-      failed("outcome", thrown, causes);
+  /** Takes an envelope in; its holds and its lease are the cell's from here on. */
+  offer(envelope: Envelope): void {
+    if (this.#state === "stopped") {
+      this.#discard(envelope, "dead_letter");
+      return;
     }
-  });
+    this.lastHeardMs = envelope.enqueuedAtMs;
+    const letGo = this.#mailbox.offer(envelope);
+    if (letGo) this.#discard(letGo.envelope, letGo.reason);
+    this.resume();
+  }
 
-  // ---- what a handler sees ----------------------------------------------------------------------------------------
+  /** A notice of the runtime for the incarnation in force; nothing for one that is over. */
+  notify(envelope: Envelope): void {
+    if (this.#state !== "running") return;
+    this.#system ??= [];
+    this.#system.push(envelope);
+    this.resume();
+  }
 
-  const contextOf = (mine: number): Context<Tagged> => ({
-    self: { path },
-    key: spec.key,
-    nowMs: clock.nowMs,
-    monotonicMs: clock.monotonicMs,
-    random: ports.random,
-    log: ports.log.with({ actor: path }),
-    frames,
-    get trace() {
-      return current?.trace ?? "";
-    },
-    get bytes() {
-      return current?.bytes ?? new Uint8Array();
-    },
-    get lease() {
-      return current?.lease ?? null;
-    },
-    tell(to: Address<never>, message: Tagged, lease?: Lease) {
-      const envelope = envelopeOf(message, lease ?? null);
-      if (lease) frames.retain(lease); // at once: the handler may give its own hold back before the turn ends
-      outbox.tells.push({ path: to.path, envelope });
-    },
-    emit: (message) => void outbox.emits.push(ports.recordOf(message, current?.trace ?? ports.newTrace())),
-    save: (fact) => void outbox.facts.push(fact),
-    timers: {
-      after: (key, delayMs, message) => void outbox.timers.push({ key, delayMs, envelope: envelopeOf(message, null) }),
-      cancel: (key) => void outbox.timers.push({ key, delayMs: 0, envelope: null }),
-    },
-    pipe: (start, done, failed) => void outbox.pipes.push({ start, done: done as (value: unknown) => Tagged, failed }), // erased like the definition
-    startChild: (supervisor, key, args) => void outbox.children.push(() => ports.startChild(supervisor.path, key, args)),
-    stopChild: (supervisor, key) => void outbox.children.push(() => ports.stopChild(supervisor.path, key)),
-    deliver(message, lease) {
-      const taken = mine === incarnation && (state === "running" || state === "starting");
-      if (taken) offer(envelopeOf(message, lease ?? null, ports.newTrace()));
-      else if (lease) frames.release(lease);
-      return taken;
-    },
-  });
+  takeIn(turn: Turn, envelope: Envelope): boolean {
+    const isTaken = turn === this.#turn && (this.#state === "running" || this.#state === "starting");
+    if (isTaken) this.offer(envelope);
+    else if (envelope.lease) this.ports.frames.release(envelope.lease);
+    return isTaken;
+  }
 
-  // ---- a turn -----------------------------------------------------------------------------------------------------
+  #discard(envelope: Envelope, reason: string): void {
+    this.#dropped++;
+    if (reason === "dead_letter") {
+      this.ports.deadLetter(this.path, envelope, "it has stopped");
+      return;
+    }
+    this.ports.observer.dropped(this.path, envelope.type, reason, 1);
+    if (envelope.lease) this.ports.frames.release(envelope.lease);
+    abandonAll(envelope.causes, `${this.path} let it go: ${reason}`);
+  }
 
-  const turn = (envelope: Envelope) => {
+  // ---- a turn -------------------------------------------------------------------------------------------------------
+
+  /** Takes one turn; false when there is nothing to do. */
+  step(): boolean {
+    const turn = this.#turn;
+    const envelope = this.#state === "running" && turn ? this.#next() : null;
+    if (!envelope || !turn) return false;
     const { causes, lease } = envelope;
-    current = envelope;
-    if (handle(envelope)) {
-      commit(causes);
+    turn.open(envelope);
+    if (this.#handle(envelope, turn)) {
+      const asked = turn.close();
+      if (asked) this.#commit(asked, causes, envelope.trace);
       releaseAll(causes);
     }
-    if (lease) frames.release(lease);
-    current = null;
-  };
+    if (lease) this.ports.frames.release(lease);
+    return this.#state === "running" && this.#hasWork();
+  }
 
   /** Calls the handler; false when it threw, and then nothing of what it asked for is left. */
-  const handle = ({ type, bytes, causes }: Envelope): boolean => {
+  #handle({ type, bytes, causes }: Envelope, turn: Turn): boolean {
     try {
-      const handler = definition.on[type];
-      if (!handler) throw new Error(`${path} has no handler for ${type}`);
-      actorState = handler(actorState, codec.decode(type, bytes), context);
+      const handler = this.#spec.definition.on[type];
+      if (!handler) throw new Error(`${this.path} has no handler for ${type}`);
+      this.#actorState = handler(this.#actorState, this.ports.codec.decode(type, bytes), turn);
       return true;
     } catch (thrown) {
-      forget();
+      turn.forget();
       abandonAll(causes, reasonOf(thrown), true);
-      failed(type, thrown, causes);
+      this.#failed(type, thrown, causes);
       return false;
     }
-  };
+  }
 
   /** Lets out what the turn asked for. Each part holds the turn's causes for itself. Nothing here may throw. */
-  const commit = (own: readonly Cause[]) => {
-    const asked = outbox;
-    outbox = emptyOutbox();
+  #commit(asked: Outbox, own: readonly Cause[], trace: string): void {
     // What a timer stood for is this turn's matter once the turn cancels or replaces it: its outcome leaves with this turn.
-    const inherited = asked.timers.flatMap(({ key }) => timers.takeBack(key));
+    const inherited = this.#effects?.takeBack(asked) ?? noCauses;
     const causes = inherited.length === 0 ? own : [...new Set([...own, ...inherited])];
-    for (const { path: to, envelope } of asked.tells) {
-      holdAll(causes);
-      const target = ports.route(to, causes.length === 0 ? envelope : { ...envelope, causes });
-      if (target?.isAboveHighWater()) targets.add(target);
+    for (const told of asked.tells) this.#send(told, causes);
+    for (const { path, envelope } of asked.replies) this.ports.reply(path, envelope);
+    if (hasEffects(asked)) {
+      this.#effects ??= new Effects(this);
+      this.#effects.begin(asked, causes, trace);
     }
-    for (const record of asked.emits) {
-      holdAll(causes);
-      outlet.send(record, causes);
-    }
-    if (asked.facts.length > 0) saves.put(asked.facts, causes);
-    const lastOfKey = new Map(asked.timers.map((change) => [change.key, change]));
-    for (const { key, delayMs, envelope } of lastOfKey.values()) if (envelope) timers.set(key, delayMs, envelope, causes);
-    for (const pipe of asked.pipes) pipes.run(pipe, causes, current?.trace ?? ports.newTrace());
     for (const change of asked.children) change();
+    for (const { path, ended } of asked.watches) this.#watch(path, ended);
     releaseAll(inherited);
-  };
+    if (asked.ends) this.#endSelf();
+  }
 
-  const forget = () => {
-    for (const { envelope } of outbox.tells) if (envelope.lease) frames.release(envelope.lease);
-    outbox = emptyOutbox();
-  };
+  /** The outcome of a timer or a pipe. */
+  takeOutcome(envelope: Envelope): void {
+    this.#control ??= [];
+    this.#control.push(envelope);
+    this.resume();
+  }
 
-  const failed = (type: string, thrown: unknown, causes: readonly Cause[]) => {
-    if (state !== "running") return;
-    state = "failed";
+  #send({ path, envelope }: Told, causes: readonly Cause[]): void {
+    if (causes.length > 0) {
+      holdAll(causes);
+      envelope.causes = causes;
+    }
+    const target = this.ports.route(path, envelope);
+    if (!target?.isAboveHighWater()) return;
+    this.#fullTargets ??= new FullTargets();
+    this.#fullTargets.add(target);
+  }
+
+  #watch(path: string, ended: Envelope | null): void {
+    this.#isWatching = true;
+    if (ended) this.ports.watches.add(path, this, ended);
+    else this.ports.watches.remove(path, this);
+  }
+
+  takePipeOutcome(message: () => Tagged, causes: readonly Cause[], trace: string): void {
+    const turn = this.#turn;
+    if (!turn) {
+      abandonAll(causes, "the actor that asked for it is gone");
+      return;
+    }
+    try {
+      const envelope = turn.envelopeOf(message(), null, trace);
+      envelope.causes = causes;
+      this.takeOutcome(envelope);
+    } catch (thrown) {
+      abandonAll(causes, reasonOf(thrown), true);
+      this.#failed("outcome", thrown, causes);
+    }
+  }
+
+  #failed(type: string, thrown: unknown, causes: readonly Cause[]): void {
+    if (this.#state !== "running") return;
+    this.#state = "failed";
     const reason = reasonOf(thrown);
-    observer.failed(path, type, reason, thrown instanceof Error ? thrown.stack : undefined);
-    onFailure({ path, reason, causeKeys: causes.map(({ key }) => key) });
-  };
+    this.ports.observer.failed(this.path, type, reason, thrown instanceof Error ? thrown.stack : undefined);
+    this.ports.watches.ended(this.path);
+    this.#owner.cellFailed({ path: this.path, key: this.key, reason, causeKeys: causes.map(({ key }) => key) });
+  }
 
-  // ---- whose turn it is -------------------------------------------------------------------------------------------
+  #endSelf(): void {
+    if (this.#state !== "running") return;
+    this.#state = "ended";
+    this.ports.watches.ended(this.path);
+    this.#owner.cellFailed({ path: this.path, key: this.key, reason: "ended by itself", causeKeys: [], isOrderly: true });
+  }
+
+  // ---- whose turn it is ---------------------------------------------------------------------------------------------
+
+  #hasWork(): boolean {
+    return this.#mailbox.depth() + (this.#control?.length ?? 0) + (this.#system?.length ?? 0) > 0;
+  }
+
+  #next(): Envelope | null {
+    const first = this.#system?.shift() ?? this.#control?.shift();
+    if (first) return first;
+    const { ready } = this.#spec.definition;
+    if (this.#mailbox.depth() === 0 || ready?.(this.#actorState) === false || this.#isHeldBack()) return null;
+    const envelope = this.#mailbox.take();
+    if (this.#wakers && this.#mailbox.isBelowLowWater()) this.#wakeSenders();
+    return envelope;
+  }
 
   /** Design rule 6: no turn while a target, or the way out, is above high water. Both call `resume` as they drain. */
-  const isHeldBack = (): boolean => {
-    if (waitsForTarget || outlet.isAboveHighWater()) return true;
-    for (const target of targets) {
-      if (!target.isAboveHighWater()) {
-        targets.delete(target); // seen again when the next tell finds it full
-        continue;
-      }
-      waitsForTarget = true;
-      target.whenBelow(() => {
-        waitsForTarget = false;
-        resume();
-      });
-      return true;
-    }
-    return false;
-  };
+  #isHeldBack(): boolean {
+    if (this.#effects?.isAboveHighWater()) return true;
+    return this.#fullTargets?.holdBack(() => this.resume()) ?? false;
+  }
 
-  const next = (): Envelope | null => {
-    const first = control.shift();
-    if (first) return first;
-    if (mailbox.depth() === 0 || definition.ready?.(actorState) === false || isHeldBack()) return null;
-    const envelope = mailbox.take();
-    if (wakers.size > 0 && mailbox.isBelowLowWater()) wakeSenders();
-    return envelope;
-  };
-
-  const wakeSenders = () => {
-    const woken = [...wakers];
-    wakers.clear();
+  #wakeSenders(): void {
+    const woken = this.#wakers ?? [];
+    this.#wakers = null;
     for (const wake of woken) wake();
-  };
+  }
 
-  const runnable = {
-    step() {
-      const envelope = state === "running" ? next() : null;
-      if (!envelope) return false;
-      turn(envelope);
-      return state === "running" && (control.length > 0 || mailbox.depth() > 0);
-    },
-  };
+  /** There may be something to do. */
+  resume(): void {
+    if (this.#state === "running") this.ports.dispatcher.ready(this);
+  }
 
-  const resume = () => {
-    if (state === "running") ports.dispatcher.ready(runnable);
-  };
+  isAboveHighWater(): boolean {
+    return (
+      this.#spec.definition.mailbox.overflow === "pause-source" && this.#state !== "stopped" && this.#mailbox.isAboveHighWater()
+    );
+  }
 
-  // ---- life -------------------------------------------------------------------------------------------------------
+  /** Calls `wake` once, when the mailbox is below low water. */
+  whenBelow(wake: () => void): void {
+    this.#wakers ??= [];
+    this.#wakers.push(wake);
+  }
 
-  const armIdle = () => {
-    const { idle } = definition;
-    if (!idle) return;
-    const mine = incarnation;
-    const check = () => {
-      if (mine !== incarnation || state !== "running") return;
-      if (clock.monotonicMs() - lastHeardMs >= idle.afterMs) {
-        lastHeardMs = clock.monotonicMs();
-        offerControl(envelopeOf(idle.message, null));
-      }
-      clock.after(Math.max(1, idle.afterMs - (clock.monotonicMs() - lastHeardMs)), check);
-    };
-    clock.after(idle.afterMs, check);
-  };
+  // ---- life ---------------------------------------------------------------------------------------------------------
 
-  const endIncarnation = async (reason: string) => {
-    const ended = actorState;
-    actorState = undefined;
-    incarnation++;
-    pipes.abort(reason);
-    timers.abandon(reason);
-    for (const envelope of control.splice(0)) abandonAll(envelope.causes, reason); // meant for the one that is gone
-    if (ended === undefined || !definition.release) return;
-    try {
-      await definition.release(ended);
-    } catch (thrown) {
-      observer.failed(path, "release", reasonOf(thrown), undefined);
-    }
-  };
-
-  return {
-    path,
-    state: () => state,
-    async start() {
-      state = "starting";
-      const mine = incarnation;
+  /** Builds the first or next incarnation. Rejects when the actor cannot start. */
+  async start(): Promise<void> {
+    this.#state = "starting";
+    const { definition, args } = this.#spec;
+    const mine = this.#incarnation;
+    let loaded: unknown;
+    if (definition.load) {
       // What the former incarnation said must be readable before the next one asks what was said.
-      if (definition.load) await Promise.all([outlet.flushed(), saves.flushed()]);
-      const loaded = definition.load ? await definition.load(spec.args, ports, spec.key) : undefined;
-      if (mine !== incarnation) throw new Error(`${path} was stopped while it started`);
-      context = contextOf(mine);
-      try {
-        actorState = definition.start(spec.args, context, loaded);
-      } catch (thrown) {
-        forget();
-        state = "failed";
-        throw thrown;
-      }
-      state = "running";
-      commit(noCauses);
-      armIdle();
-      resume();
-    },
-    offer,
-    isAboveHighWater: () => definition.mailbox.overflow === "pause-source" && state !== "stopped" && mailbox.isAboveHighWater(),
-    whenBelow: (wake) => void wakers.add(wake),
-    isQuiet: () =>
-      mailbox.depth() + control.length + pipes.pending() + saves.pending() + outlet.pending() === 0 && !timers.holdCauses(),
-    async halt(reason) {
-      state = "failed";
-      await endIncarnation(reason);
-    },
-    async stop(reason) {
-      if (state === "stopped") return;
-      state = "stopped";
-      const ending = endIncarnation(reason);
-      for (let envelope = mailbox.take(); envelope; envelope = mailbox.take()) discard(envelope, "dead_letter");
-      wakeSenders();
-      outlet.close();
-      await ending;
-    },
-    fail: (reason) => failed("drill", new Error(reason), noCauses),
-    mailbox: () => ({
-      depth: mailbox.depth(),
-      bytes: mailbox.sizeBytes(),
-      oldestMs: Math.max(0, clock.monotonicMs() - (mailbox.oldestAtMs() ?? Number.POSITIVE_INFINITY)),
-      dropped,
-    }),
-    lastHeardMs: () => lastHeardMs,
-  };
-};
+      await this.#effects?.flushed();
+      loaded = await definition.load(args, this.ports, this.key);
+      if (mine !== this.#incarnation) throw new Error(`${this.path} was stopped while it started`);
+    }
+    const turn = new Turn(this);
+    this.#turn = turn;
+    turn.open(null);
+    try {
+      this.#actorState = definition.start(args, turn, loaded);
+    } catch (thrown) {
+      turn.forget();
+      this.#turn = null;
+      this.#state = "failed";
+      throw thrown;
+    }
+    this.#state = "running";
+    const asked = turn.close();
+    if (asked) this.#commit(asked, noCauses, this.ports.newTrace());
+    this.#armIdle(turn);
+    if (this.#hasWork()) this.resume();
+  }
+
+  #armIdle(turn: Turn): void {
+    const { idle } = this.#spec.definition;
+    if (!idle) return;
+    armReceiveTimeout(this.ports.clock, {
+      afterMs: idle.afterMs,
+      lastHeardMs: () => this.lastHeardMs,
+      isOver: () => turn !== this.#turn || this.#state !== "running",
+      timedOut: () => {
+        this.lastHeardMs = this.ports.clock.monotonicMs();
+        this.takeOutcome(turn.envelopeOf(idle.message, null, this.ports.newTrace()));
+      },
+    });
+  }
+
+  /** Ends the incarnation and gives back what it held; the mailbox stays, and `start` may follow. */
+  async halt(reason: string): Promise<void> {
+    if (this.#state === "running") this.ports.watches.ended(this.path);
+    this.#state = "failed";
+    await this.#endIncarnation(reason);
+  }
+
+  /** Ends the cell for good; what waits in its mailbox becomes dead letters. */
+  async stop(reason: string): Promise<void> {
+    if (this.#state === "stopped") return;
+    if (this.#state === "running") this.ports.watches.ended(this.path);
+    this.#state = "stopped";
+    const ending = this.#endIncarnation(reason);
+    for (let envelope = this.#mailbox.take(); envelope; envelope = this.#mailbox.take()) this.#discard(envelope, "dead_letter");
+    this.#wakeSenders();
+    this.#effects?.close();
+    await ending;
+  }
+
+  async #endIncarnation(reason: string): Promise<void> {
+    const ended = this.#actorState;
+    this.#actorState = undefined;
+    this.#turn = null;
+    this.#incarnation++;
+    this.#effects?.abandon(reason);
+    if (this.#isWatching) this.ports.watches.leave(this);
+    this.#isWatching = false;
+    this.#system = null;
+    // Meant for the one that is gone.
+    for (const envelope of this.#control?.splice(0) ?? []) abandonAll(envelope.causes, reason);
+    const { release } = this.#spec.definition;
+    if (ended === undefined || !release) return;
+    try {
+      await release(ended);
+    } catch (thrown) {
+      this.ports.observer.failed(this.path, "release", reasonOf(thrown), undefined);
+    }
+  }
+
+  /** As if a handler had thrown: for drills. */
+  fail(reason: string): void {
+    this.#failed("drill", new Error(reason), noCauses);
+  }
+
+  // ---- how it is ----------------------------------------------------------------------------------------------------
+
+  /** Nothing waits and nothing runs; what was emitted or saved may still be on its way out. */
+  isDrained(): boolean {
+    return !this.#hasWork() && (this.#effects?.running() ?? 0) === 0;
+  }
+
+  /** Nothing waits, runs, is on its way out, or stands for a delivery. */
+  isQuiet(): boolean {
+    return !this.#hasWork() && (this.#effects?.isQuiet() ?? true);
+  }
+
+  mailbox(): MailboxView {
+    const oldestAtMs = this.#mailbox.oldestAtMs();
+    return {
+      depth: this.#mailbox.depth(),
+      bytes: this.#mailbox.sizeBytes(),
+      oldestMs: oldestAtMs === null ? 0 : Math.max(0, this.ports.clock.monotonicMs() - oldestAtMs),
+      dropped: this.#dropped,
+    };
+  }
+}

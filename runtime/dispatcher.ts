@@ -4,6 +4,8 @@ import type { Clock } from "./clock.ts";
 export type Runnable = {
   /** Takes one turn; false when there is nothing to do. */
   readonly step: () => boolean;
+  /** The dispatcher's own mark. */
+  isQueued: boolean;
 };
 
 export type Dispatcher = {
@@ -18,39 +20,37 @@ const sliceMs = 2;
 /** Round robin over what is ready. `defer` is `setImmediate`: microtasks alone would starve I/O. */
 export const systemDispatcher = (clock: Clock, defer: (run: () => void) => void): Dispatcher => {
   let queue: Runnable[] = [];
-  const queued = new Set<Runnable>();
-  let deferred = false;
+  let next = 0;
+  let isDeferred = false;
 
   const slice = () => {
-    deferred = false;
+    isDeferred = false;
     const endMs = clock.monotonicMs() + sliceMs;
-    let turns = 0;
-    let next = 0;
-    while (next < queue.length && turns < sliceTurns) {
+    for (let turns = 0; next < queue.length && turns < sliceTurns; turns++) {
       const runnable = queue[next++];
       if (!runnable) break;
-      queued.delete(runnable);
-      turns++;
-      if (runnable.step() && !queued.has(runnable)) {
-        queued.add(runnable);
+      runnable.isQueued = false;
+      if (runnable.step() && !runnable.isQueued) {
+        runnable.isQueued = true;
         queue.push(runnable);
       }
       if (clock.monotonicMs() >= endMs) break;
     }
-    queue = queue.slice(next);
+    queue = next === queue.length ? [] : queue.slice(next);
+    next = 0;
     if (queue.length > 0) request();
   };
 
   const request = () => {
-    if (deferred) return;
-    deferred = true;
+    if (isDeferred) return;
+    isDeferred = true;
     defer(slice);
   };
 
   return {
     ready(runnable) {
-      if (queued.has(runnable)) return;
-      queued.add(runnable);
+      if (runnable.isQueued) return;
+      runnable.isQueued = true;
       queue.push(runnable);
       request();
     },

@@ -7,8 +7,8 @@ export type Envelope = {
   readonly key: string;
   readonly trace: string;
   readonly bytes: Uint8Array;
-  /** The deliveries that led to this message; none for observations. */
-  readonly causes: readonly Cause[];
+  /** The deliveries that led to this message; none for observations. Set once, when the turn that sent it returns. */
+  causes: readonly Cause[];
   readonly lease: Lease | null;
   readonly enqueuedAtMs: number;
 };

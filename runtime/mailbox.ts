@@ -9,6 +9,9 @@ export const capacityBytesDefault = 64 * 1024 * 1024;
 /** Senders wait from high water on, and go on below low water. */
 const highWater = 0.8;
 const lowWater = 0.5;
+const firstLength = 8;
+/** A burst's ring is not kept. */
+const keptLength = 64;
 
 export type DropReason = "superseded" | "overflow" | "full";
 export type Dropped = { readonly envelope: Envelope; readonly reason: DropReason };
@@ -24,77 +27,113 @@ export type Mailbox = {
   readonly isBelowLowWater: () => boolean;
 };
 
-export const createMailbox = (policy: MailboxPolicy): Mailbox => {
-  const { capacity, capacityBytes = capacityBytesDefault } = policy;
-  let ring: (Envelope | undefined)[] = [];
-  let head = 0; // absolute positions; the place in the ring is position % ring.length
-  let tail = 0;
-  let size = 0;
-  const positions = new Map<string, number>(); // of the waiting envelope of each key, where only the latest counts
+type Slot = Envelope | undefined;
+const noRing: readonly Slot[] = Object.freeze([]);
 
-  const overflowOf = (type: string): Overflow => policy.byType?.[type] ?? policy.overflow;
-  const latestKey = (envelope: Envelope): string | null =>
-    overflowOf(envelope.type) === "latest-per-key" ? `${envelope.type}\n${envelope.key}` : null;
+// A class for its size: there may be a hundred thousand, and closures cost one object for each function.
+class RingMailbox implements Mailbox {
+  readonly #policy: MailboxPolicy;
+  /** Its length is a power of two, so that a position's place is a mask. */
+  #ring: Slot[] = noRing as Slot[]; // never written to while it is the shared empty one: `grow` comes first
+  #head = 0;
+  #tail = 0;
+  #sizeBytes = 0;
+  /** Where the waiting envelope of each key stands, for the kinds of which only the latest counts. */
+  #positions: Map<string, number> | null = null;
 
-  // Messages that pause their source may overshoot by one turn's emissions, so the ring may outgrow the capacity.
-  const grow = () => {
-    const wider = new Array<Envelope | undefined>(Math.max(8, ring.length * 2));
-    for (let position = head; position < tail; position++) wider[position % wider.length] = ring[position % ring.length];
-    ring = wider;
-  };
+  constructor(policy: MailboxPolicy) {
+    this.#policy = policy;
+  }
 
-  const take = (): Envelope | null => {
-    if (head === tail) return null;
-    const place = head % ring.length;
-    const envelope = ring[place];
+  offer(envelope: Envelope): Dropped | null {
+    const { capacity, capacityBytes = capacityBytesDefault } = this.#policy;
+    const overflow = this.#overflowOf(envelope.type);
+    const at = overflow === "latest-per-key" ? this.#positions?.get(latestKey(envelope)) : undefined;
+    if (at !== undefined) return this.#supersede(at, envelope);
+    const depth = this.depth();
+    const isFull = depth >= capacity || (depth > 0 && this.#sizeBytes + envelope.bytes.byteLength > capacityBytes);
+    // Messages that pause their source may overshoot by one turn's emissions.
+    if (!isFull || overflow === "pause-source") {
+      this.#put(envelope, overflow);
+      return null;
+    }
+    if (overflow === "drop-newest") return { envelope, reason: "full" };
+    const oldest = this.#ring[this.#head & (this.#ring.length - 1)];
+    // What pauses its source is never dropped to make room for what does not.
+    if (!oldest || this.#overflowOf(oldest.type) === "pause-source") return { envelope, reason: "full" };
+    this.take();
+    this.#put(envelope, overflow);
+    return { envelope: oldest, reason: "overflow" };
+  }
+
+  take(): Envelope | null {
+    if (this.#head === this.#tail) return null;
+    const place = this.#head & (this.#ring.length - 1);
+    const envelope = this.#ring[place];
     if (!envelope) throw new Error("the mailbox lost an envelope");
-    ring[place] = undefined;
-    head++;
-    size -= envelope.bytes.byteLength;
-    const key = latestKey(envelope);
-    if (key !== null) positions.delete(key);
-    if (head === tail && ring.length > 64) ring = []; // a burst's ring is not kept
+    this.#ring[place] = undefined;
+    this.#head++;
+    this.#sizeBytes -= envelope.bytes.byteLength;
+    if (this.#positions && this.#overflowOf(envelope.type) === "latest-per-key") this.#positions.delete(latestKey(envelope));
+    if (this.#head === this.#tail && this.#ring.length > keptLength) this.#ring = noRing as Slot[];
     return envelope;
-  };
+  }
 
-  const put = (envelope: Envelope) => {
-    if (tail - head >= ring.length) grow();
-    const key = latestKey(envelope);
-    if (key !== null) positions.set(key, tail);
-    ring[tail++ % ring.length] = envelope;
-    size += envelope.bytes.byteLength;
-  };
+  depth(): number {
+    return this.#tail - this.#head;
+  }
 
-  return {
-    offer(envelope) {
-      const overflow = overflowOf(envelope.type);
-      const key = latestKey(envelope);
-      const at = key === null ? undefined : positions.get(key);
-      if (at !== undefined) {
-        const older = ring[at % ring.length];
-        if (!older) throw new Error("the mailbox lost its latest envelope");
-        ring[at % ring.length] = envelope;
-        size += envelope.bytes.byteLength - older.bytes.byteLength;
-        return { envelope: older, reason: "superseded" };
-      }
-      const full = tail - head >= capacity || (tail > head && size + envelope.bytes.byteLength > capacityBytes);
-      if (!full || overflow === "pause-source") {
-        put(envelope);
-        return null;
-      }
-      if (overflow === "drop-newest") return { envelope, reason: "full" };
-      const oldest = ring[head % ring.length];
-      // What pauses its source is never dropped to make room for what does not.
-      if (!oldest || overflowOf(oldest.type) === "pause-source") return { envelope, reason: "full" };
-      take();
-      put(envelope);
-      return { envelope: oldest, reason: "overflow" };
-    },
-    take,
-    depth: () => tail - head,
-    sizeBytes: () => size,
-    oldestAtMs: () => (head === tail ? null : (ring[head % ring.length]?.enqueuedAtMs ?? null)),
-    isAboveHighWater: () => tail - head >= capacity * highWater || size >= capacityBytes * highWater,
-    isBelowLowWater: () => tail - head <= capacity * lowWater && size <= capacityBytes * lowWater,
-  };
-};
+  sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  oldestAtMs(): number | null {
+    return this.#head === this.#tail ? null : (this.#ring[this.#head & (this.#ring.length - 1)]?.enqueuedAtMs ?? null);
+  }
+
+  isAboveHighWater(): boolean {
+    const { capacity, capacityBytes = capacityBytesDefault } = this.#policy;
+    return this.depth() >= capacity * highWater || this.#sizeBytes >= capacityBytes * highWater;
+  }
+
+  isBelowLowWater(): boolean {
+    const { capacity, capacityBytes = capacityBytesDefault } = this.#policy;
+    return this.depth() <= capacity * lowWater && this.#sizeBytes <= capacityBytes * lowWater;
+  }
+
+  #overflowOf(type: string): Overflow {
+    const { byType, overflow } = this.#policy;
+    return byType?.[type] ?? overflow;
+  }
+
+  #supersede(position: number, envelope: Envelope): Dropped {
+    const place = position & (this.#ring.length - 1);
+    const older = this.#ring[place];
+    if (!older) throw new Error("the mailbox lost its latest envelope");
+    this.#ring[place] = envelope;
+    this.#sizeBytes += envelope.bytes.byteLength - older.bytes.byteLength;
+    return { envelope: older, reason: "superseded" };
+  }
+
+  #put(envelope: Envelope, overflow: Overflow): void {
+    if (this.depth() === this.#ring.length) this.#grow();
+    if (overflow === "latest-per-key") {
+      this.#positions ??= new Map();
+      this.#positions.set(latestKey(envelope), this.#tail);
+    }
+    this.#ring[this.#tail & (this.#ring.length - 1)] = envelope;
+    this.#tail++;
+    this.#sizeBytes += envelope.bytes.byteLength;
+  }
+
+  #grow(): void {
+    const wider = new Array<Slot>(Math.max(firstLength, this.#ring.length * 2));
+    for (let position = this.#head; position < this.#tail; position++)
+      wider[position & (wider.length - 1)] = this.#ring[position & (this.#ring.length - 1)];
+    this.#ring = wider;
+  }
+}
+
+const latestKey = ({ type, key }: Envelope): string => `${type}\n${key}`;
+
+export const createMailbox = (policy: MailboxPolicy): Mailbox => new RingMailbox(policy);

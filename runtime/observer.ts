@@ -5,6 +5,10 @@ export type Observer = {
   readonly failed: (actor: string, type: string, reason: string, stack: string | undefined) => void;
   readonly restarted: (actor: string, restarts: number) => void;
   readonly escalated: (supervisor: string, reason: string) => void;
+  /** A child that is not started again. */
+  readonly ended: (actor: string, reason: string) => void;
+  /** One phase of an orderly end is over. */
+  readonly phaseEnded: (phase: string, tookMs: number) => void;
   readonly sent: (topic: string, key: string) => void;
   readonly sendFailed: (topic: string, reason: string) => void;
   readonly appendFailed: (actor: string, reason: string) => void;
@@ -18,6 +22,8 @@ export const silentObserver: Observer = {
   failed() {},
   restarted() {},
   escalated() {},
+  ended() {},
+  phaseEnded() {},
   sent() {},
   sendFailed() {},
   appendFailed() {},

@@ -12,6 +12,7 @@ import type { Log } from "./log.ts";
 import type { Observer } from "./observer.ts";
 import type { Random } from "./random.ts";
 import type { Store } from "./store.ts";
+import type { Watches } from "./watches.ts";
 
 /** The outside world of a system. */
 export type World = {
@@ -35,6 +36,11 @@ export type CellPorts = World & {
   readonly recordOf: (message: Tagged, trace: string) => Outgoing;
   /** Hands the envelope to the stage at `path`; a stage that does not exist makes it a dead letter. */
   readonly route: (path: string, envelope: Envelope) => Cell | null;
+  /** Gives a question's answer to whoever asked it. */
+  readonly reply: (path: string, envelope: Envelope) => void;
+  /** Nobody takes the envelope: counted, shown, its lease given back, its causes repeated. */
+  readonly deadLetter: (path: string, envelope: Envelope, why: string) => void;
+  readonly watches: Watches;
   readonly startChild: (path: string, key: string, args: unknown) => void;
   readonly stopChild: (path: string, key: string) => void;
 };

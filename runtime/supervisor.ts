@@ -1,8 +1,10 @@
 /** Runs the tree: starts children in order, restarts what fails by strategy and tolerance, stops in reverse. */
+import type { Failure } from "./cell.ts";
 import { dynamicNode } from "./supervisor/dynamic.ts";
 import { finite, type NodePorts, type NodeState, type OnFailure, type TreeNode } from "./supervisor/node.ts";
+import { endInPhases, isRestarted } from "./supervisor/phases.ts";
 import { createRestarter } from "./supervisor/restarter.ts";
-import { stageNode } from "./supervisor/stage.ts";
+import { StageNode } from "./supervisor/stage.ts";
 import type { ChildSpec, SupervisorSpec } from "./tree.ts";
 
 export const createNode = (
@@ -15,7 +17,7 @@ export const createNode = (
   const path = parentPath === "" ? spec.name : `${parentPath}/${spec.name}`;
   switch (spec.kind) {
     case "stage":
-      return stageNode(spec, path, key, ports, onFailure);
+      return new StageNode(spec, path, key, ports, onFailure);
     case "supervisor":
       return supervisorNode(spec, path, key, ports, onFailure);
     case "dynamic":
@@ -24,10 +26,23 @@ export const createNode = (
 };
 
 const supervisorNode = (spec: SupervisorSpec, path: string, key: string, ports: NodePorts, onFailure: OnFailure): TreeNode => {
+  const names = spec.children.map(({ name }) => name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) throw new Error(`${path} has two children called ${twice}`);
+
+  const { clock, observer } = ports;
   let state: NodeState = "stopped";
   let restarts = -1;
   let lastError: string | undefined;
-  let counts = spec.children.map(() => 0);
+  const counts = new Map<TreeNode, number>();
+  /** Children that are not started again. */
+  const over = new Set<TreeNode>();
+
+  const endForGood = async (child: TreeNode, reason: string) => {
+    over.add(child);
+    observer.ended(child.path, reason);
+    await endInPhases(child, reason, clock.monotonicMs());
+  };
 
   const affectedBy = (failedPath: string): readonly TreeNode[] => {
     const at = children.findIndex((child) => failedPath === child.path || failedPath.startsWith(`${child.path}/`));
@@ -36,12 +51,16 @@ const supervisorNode = (spec: SupervisorSpec, path: string, key: string, ports: 
   };
 
   const restart = async (failedPath: string, reason: string) => {
-    const affected = affectedBy(failedPath);
-    for (const child of [...affected].reverse()) await child.halt(reason);
+    const affected = affectedBy(failedPath).filter((child) => !over.has(child));
+    for (const child of [...affected].reverse()) {
+      if (child.restart === "temporary") await endForGood(child, "its siblings are restarted");
+      else await child.halt(reason);
+    }
     for (const child of affected) {
+      if (over.has(child)) continue;
       await child.start();
-      counts = counts.map((count, index) => (children[index] === child ? count + 1 : count));
-      ports.observer.restarted(child.path, counts[children.indexOf(child)] ?? 0);
+      counts.set(child, (counts.get(child) ?? 0) + 1);
+      observer.restarted(child.path, counts.get(child) ?? 0);
     }
   };
 
@@ -51,31 +70,40 @@ const supervisorNode = (spec: SupervisorSpec, path: string, key: string, ports: 
       onFailure(failure);
     });
   let restarter = makeRestarter();
-  const children: readonly TreeNode[] = spec.children.map((child) =>
-    createNode(child, path, key, ports, (failure) => {
-      lastError = failure.reason;
-      restarter.failed(failure);
-    }),
-  );
+
+  const childFailed = (child: TreeNode, failure: Failure) => {
+    if (!failure.isOrderly) lastError = failure.reason;
+    if (isRestarted(child.restart, failure)) restarter.failed(failure);
+    else void endForGood(child, failure.reason);
+  };
+  const children: readonly TreeNode[] = spec.children.map((childSpec) => {
+    const child: TreeNode = createNode(childSpec, path, key, ports, (failure) => childFailed(child, failure));
+    return child;
+  });
 
   return {
     path,
+    restart: spec.restart,
     async start() {
       state = "starting";
       restarts++;
       restarter = makeRestarter(); // its failures are forgotten: the supervisor above counts this restart
-      for (const child of children) await child.start();
+      for (const child of children) if (!over.has(child)) await child.start();
       state = "running";
     },
     async halt(reason) {
       state = "restarting";
       void restarter.end(); // not awaited: the restarter that escalated is still within its own failure
-      for (const child of [...children].reverse()) await child.halt(reason);
+      for (const child of [...children].reverse()) {
+        if (over.has(child)) continue;
+        if (child.restart === "temporary") await endForGood(child, reason);
+        else await child.halt(reason);
+      }
     },
-    async stop(reason, deadlineMs) {
-      await restarter.end();
-      for (const child of [...children].reverse()) await child.stop(reason, deadlineMs);
-      state = "stopped";
+    async end(phase, reason, deadlineMs) {
+      if (phase === "intake") await restarter.end();
+      for (const child of [...children].reverse()) if (!over.has(child)) await child.end(phase, reason, deadlineMs);
+      if (phase === "close") state = "stopped";
     },
     snapshot: () => ({
       name: spec.name,

@@ -2,6 +2,7 @@
 import type { Tagged } from "../protocols/message.ts";
 import type { TopicDefinition } from "../protocols/topic.ts";
 import type { Address, DynamicAddress } from "./actor.ts";
+import { type Asks, createAsks } from "./asks.ts";
 import type { Outgoing } from "./bus.ts";
 import type { Cell } from "./cell.ts";
 import { type Envelope, noCauses } from "./envelope.ts";
@@ -11,11 +12,27 @@ import { traceId } from "./random.ts";
 import { recentMessages } from "./recent.ts";
 import { abandonAll } from "./settlement.ts";
 import type { NodePorts, SystemNode } from "./supervisor/node.ts";
+import { endInPhases, phases } from "./supervisor/phases.ts";
 import { createNode } from "./supervisor.ts";
+import { createTellGraph, edgesOf } from "./tell-graph.ts";
 import type { SupervisorSpec } from "./tree.ts";
+import { createWatches } from "./watches.ts";
+
+/** A message that nobody took. */
+export type DeadLetter = {
+  readonly to: string;
+  readonly type: string;
+  readonly key: string;
+  readonly trace: string;
+  readonly why: string;
+};
 
 export type System = {
   readonly tell: <M extends Tagged>(to: Address<M>, message: M, lease?: Lease) => void;
+  /** Sends a question and waits for its answer. Rejects with `Fault("unavailable")` when none comes within `timeoutMs`. For the edge. */
+  readonly ask: Asks["ask"];
+  /** Calls `seen` for each message that nobody took, until the result is called. */
+  readonly onDeadLetter: (seen: (letter: DeadLetter) => void) => () => void;
   readonly startChild: <Args>(supervisor: DynamicAddress<Args>, key: string, args: Args) => void;
   readonly stopChild: (supervisor: DynamicAddress<never>, key: string) => void;
   readonly snapshot: () => SystemNode;
@@ -23,7 +40,7 @@ export type System = {
   readonly fail: (path: string, reason: string) => boolean;
   /** Every stage's path, in no order. */
   readonly stages: () => readonly string[];
-  /** Sources first; work in hand is finished for at most `drainMs`. What is not settled by then is left for the next owner. */
+  /** In the phases of `supervisor/phases.ts`; work in hand is finished for at most `drainMs`. What is not settled by then is left for the next owner. */
   readonly stop: (reason: string, drainMs: number) => Promise<void>;
 };
 
@@ -39,15 +56,33 @@ export const startSystem = async (
 
   const routes: NodePorts["routes"] = new Map();
   const dynamics: NodePorts["dynamics"] = new Map();
+  const listeners = new Set<(letter: DeadLetter) => void>();
+
+  const deadLetter = (to: string, { type, key, trace, lease, causes }: Envelope, why: string) => {
+    world.observer.dropped(to, type, "dead_letter", 1);
+    if (lease) world.frames.release(lease);
+    abandonAll(causes, `${to} did not take it: ${why}`);
+    for (const seen of listeners) seen({ to, type, key, trace, why });
+  };
 
   const route = (path: string, envelope: Envelope): Cell | null => {
-    const deliver = routes.get(path);
-    if (deliver) return deliver(envelope);
-    world.observer.dropped(path, envelope.type, "dead_letter", 1);
-    if (envelope.lease) world.frames.release(envelope.lease);
-    abandonAll(envelope.causes, `there is no ${path}`);
+    const at = routes.get(path);
+    if (at) return at.deliver(envelope);
+    deadLetter(path, envelope, "there is no such stage");
     return null;
   };
+
+  const tell = (path: string, message: Tagged, lease: Lease | null) =>
+    route(path, {
+      type: message.type,
+      key: world.keyOf(message),
+      trace: newTrace(),
+      bytes: world.codec.encode(message),
+      causes: noCauses,
+      lease,
+      enqueuedAtMs: world.clock.monotonicMs(),
+    });
+  const asks = createAsks(world.clock, world.codec, (path, message) => tell(path, message, null) !== null);
 
   const recordOf = (message: Tagged, trace: string): Outgoing => {
     const topic = topicOf.get(message.type);
@@ -72,30 +107,41 @@ export const startSystem = async (
     recent: (topic, sinceMs) => recentMessages(world.bus, world.codec, topic, sinceMs),
     recordOf,
     route,
+    deadLetter,
+    reply(path, envelope) {
+      if (!asks.answered(path, envelope)) world.observer.dropped(path, envelope.type, "late_reply", 1);
+    },
+    watches: createWatches((path) => root.cells().some((cell) => cell.path === path && cell.state === "running")),
+    tellGraph: createTellGraph(),
     startChild: (path, key, args) => dynamics.get(path)?.startChild(key, args),
     stopChild: (path, key) => dynamics.get(path)?.stopChild(key),
   };
 
+  ports.tellGraph.add(edgesOf(tree, tree.name));
   const root = createNode(tree, "", "", ports, ({ reason }) => fatal(reason));
   try {
     await root.start();
   } catch (thrown) {
-    await root.stop("the start failed", world.clock.monotonicMs()); // what did start gives back what it holds
+    await endInPhases(root, "the start failed", world.clock.monotonicMs()); // what did start gives back what it holds
     throw thrown;
   }
 
+  const stop = async (reason: string, drainMs: number) => {
+    const deadlineMs = world.clock.monotonicMs() + drainMs;
+    for (const phase of phases) {
+      const beganMs = world.clock.monotonicMs();
+      await root.end(phase, reason, deadlineMs);
+      world.observer.phaseEnded(phase, world.clock.monotonicMs() - beganMs);
+    }
+    asks.close();
+  };
+
   return {
-    tell(to, message, lease) {
-      const { keyOf, codec, clock } = world;
-      route(to.path, {
-        type: message.type,
-        key: keyOf(message),
-        trace: newTrace(),
-        bytes: codec.encode(message),
-        causes: noCauses,
-        lease: lease ?? null,
-        enqueuedAtMs: clock.monotonicMs(),
-      });
+    tell: (to, message, lease) => void tell(to.path, message, lease ?? null),
+    ask: asks.ask,
+    onDeadLetter(seen) {
+      listeners.add(seen);
+      return () => void listeners.delete(seen);
     },
     startChild: (to, key, args) => ports.startChild(to.path, key, args),
     stopChild: (to, key) => ports.stopChild(to.path, key),
@@ -106,6 +152,6 @@ export const startSystem = async (
       return cell !== undefined;
     },
     stages: () => root.cells().map(({ path }) => path),
-    stop: (reason, drainMs) => root.stop(reason, world.clock.monotonicMs() + drainMs),
+    stop,
   };
 };

@@ -10,16 +10,32 @@ export type Pipe = {
   readonly failed: (reason: unknown) => Tagged;
 };
 
+export type Told = { readonly path: string; readonly envelope: Envelope };
 export type TimerChange = { readonly key: string; readonly delayMs: number; readonly envelope: Envelope | null };
+/** `ended` is null to end a watch. */
+export type WatchChange = { readonly path: string; readonly ended: Envelope | null };
 
 /** Messages are encoded as they are asked for, so that one which cannot be encoded fails its turn. */
 export type Outbox = {
-  readonly tells: { readonly path: string; readonly envelope: Envelope }[];
+  readonly tells: Told[];
+  readonly replies: Told[];
   readonly emits: Outgoing[];
   readonly facts: Fact[];
   readonly timers: TimerChange[];
   readonly pipes: Pipe[];
   readonly children: (() => void)[];
+  readonly watches: WatchChange[];
+  ends: boolean;
 };
 
-export const emptyOutbox = (): Outbox => ({ tells: [], emits: [], facts: [], timers: [], pipes: [], children: [] });
+export const emptyOutbox = (): Outbox => ({
+  tells: [],
+  replies: [],
+  emits: [],
+  facts: [],
+  timers: [],
+  pipes: [],
+  children: [],
+  watches: [],
+  ends: false,
+});

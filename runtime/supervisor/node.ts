@@ -1,7 +1,10 @@
 /** What every node of a running tree can do, and what it looks like from outside. */
-import type { Cell, Failure } from "../cell.ts";
+import type { Cell, Failure, MailboxView } from "../cell.ts";
 import type { Envelope } from "../envelope.ts";
 import type { CellPorts } from "../ports.ts";
+import type { TellGraph } from "../tell-graph.ts";
+import type { Restart } from "../tree.ts";
+import type { Phase } from "./phases.ts";
 
 export type NodeState = "starting" | "running" | "restarting" | "stopped";
 
@@ -12,7 +15,7 @@ export type SystemNode = {
   readonly restarts: number;
   readonly restartsLeft: number | null;
   readonly lastError?: string;
-  readonly mailbox?: { readonly depth: number; readonly bytes: number; readonly oldestMs: number; readonly dropped: number };
+  readonly mailbox?: MailboxView;
   /** Of a stage that takes a topic: records in work, and how long the oldest has been. */
   readonly takes?: { readonly topic: string; readonly inWork: number; readonly oldestMs: number };
   readonly children: readonly SystemNode[];
@@ -20,22 +23,26 @@ export type SystemNode = {
 
 export type TreeNode = {
   readonly path: string;
+  readonly restart: Restart;
   readonly start: () => Promise<void>;
   /** Ends incarnations, keeps mailboxes; `start` may follow. */
   readonly halt: (reason: string) => Promise<void>;
-  /** Sources first: no new work is taken, work in hand is finished until `deadlineMs` of the monotonic clock, then the node ends. */
-  readonly stop: (reason: string, deadlineMs: number) => Promise<void>;
+  /** One phase of the end for good. They come in order, each once; waiting lasts until `deadlineMs` of the monotonic clock. */
+  readonly end: (phase: Phase, reason: string, deadlineMs: number) => Promise<void>;
   readonly snapshot: () => Omit<SystemNode, "restartsLeft">;
   readonly cells: () => readonly Cell[];
 };
 
+/** Where messages for one path go: to the cell that is given back, or nowhere. */
+export type Route = { readonly deliver: (envelope: Envelope) => Cell | null };
+
 export type NodePorts = CellPorts & {
-  /** Where messages for a path go. */
-  readonly routes: Map<string, (envelope: Envelope) => Cell | null>;
+  readonly routes: Map<string, Route>;
   readonly dynamics: Map<
     string,
     { readonly startChild: (key: string, args: unknown) => void; readonly stopChild: (key: string) => void }
   >;
+  readonly tellGraph: TellGraph;
 };
 
 export type OnFailure = (failure: Failure) => void;

@@ -5,6 +5,14 @@ import { reasonOf } from "../errors.ts";
 import { createIntensity, type Tolerance } from "../intensity.ts";
 import type { NodePorts, OnFailure } from "./node.ts";
 
+export type Restarter = {
+  readonly failed: (failure: Failure) => void;
+  /** How many more failures are tolerated just now. */
+  readonly left: () => number;
+  /** No restart begins after this; one in progress ends first. */
+  readonly end: () => Promise<void>;
+};
+
 /**
  * Restarts one node, again and again until it runs, within its tolerance. Failures are handled one after another.
  * `escalate` is called when there were too many; the restarting then ends.
@@ -15,7 +23,7 @@ export const createRestarter = (
   ports: NodePorts,
   restart: (failedPath: string, reason: string) => Promise<void>,
   escalate: OnFailure,
-) => {
+): Restarter => {
   const intensity = createIntensity(tolerance);
   let work: Promise<void> = Promise.resolve();
   const ending = new AbortController();
@@ -26,7 +34,7 @@ export const createRestarter = (
       const nowMs = ports.clock.monotonicMs();
       if (!intensity.allows(nowMs, last.causeKeys)) {
         ports.observer.escalated(path, last.reason);
-        escalate({ path, reason: `too many failures: ${last.reason}`, causeKeys: [] });
+        escalate({ path, key: last.key, reason: `too many failures: ${last.reason}`, causeKeys: [] });
         return;
       }
       const waited = await delay(ports.clock, intensity.backoffMs(nowMs, ports.random), ending.signal).then(
@@ -39,17 +47,16 @@ export const createRestarter = (
         return;
       } catch (thrown) {
         ports.observer.failed(last.path, "start", reasonOf(thrown), thrown instanceof Error ? thrown.stack : undefined);
-        last = { path: last.path, reason: reasonOf(thrown), causeKeys: [] };
+        last = { path: last.path, key: last.key, reason: reasonOf(thrown), causeKeys: [] };
       }
     }
   };
 
   return {
-    failed(failure: Failure) {
+    failed(failure) {
       if (!ending.signal.aborted) work = work.then(() => handle(failure));
     },
     left: () => intensity.left(ports.clock.monotonicMs()),
-    /** No restart begins after this; one in progress ends first. */
     async end() {
       ending.abort();
       await work;

@@ -1,59 +1,117 @@
 /** A leaf of the tree: one actor, and its way in from a topic. */
-import { createCell } from "../cell.ts";
+import { Cell, type CellOwner, type Failure } from "../cell.ts";
 import { delay } from "../clock.ts";
+import type { Envelope } from "../envelope.ts";
 import { type Inlet, openInlet } from "../inlet.ts";
-import type { StageSpec } from "../tree.ts";
-import type { NodePorts, OnFailure, TreeNode } from "./node.ts";
+import type { Restart, StageSpec } from "../tree.ts";
+import type { NodePorts, OnFailure, Route, TreeNode } from "./node.ts";
+import type { Phase } from "./phases.ts";
 
 /** A failed cell is on its way to its next incarnation. */
-const stateOf = { starting: "starting", running: "running", failed: "restarting", stopped: "stopped" } as const;
+const stateOf = {
+  starting: "starting",
+  running: "running",
+  failed: "restarting",
+  ended: "stopped",
+  stopped: "stopped",
+} as const;
 
-/** Waits until `isDone`, looking again every 10 ms, at most until `deadlineMs`. */
-const waitUntil = async (isDone: () => boolean, deadlineMs: number, ports: NodePorts): Promise<void> => {
-  while (!isDone() && ports.clock.monotonicMs() < deadlineMs) await delay(ports.clock, 10);
-};
+const lookAgainMs = 10;
 
-export const stageNode = (spec: StageSpec, path: string, key: string, ports: NodePorts, onFailure: OnFailure): TreeNode => {
-  let restarts = -1;
-  let lastError: string | undefined;
-  let inlet: Inlet | null = null;
-  const cell = createCell({ path, key, definition: spec.definition, args: spec.args }, ports, (failure) => {
-    lastError = failure.reason;
-    onFailure(failure);
-  });
+// A class for its size, like the cell.
+export class StageNode implements TreeNode, Route, CellOwner {
+  readonly #spec: StageSpec;
+  readonly #ports: NodePorts;
+  readonly #cell: Cell;
+  readonly #onFailure: OnFailure;
+  #restarts = -1;
+  #lastError: string | undefined;
+  #inlet: Inlet | null = null;
 
-  return {
-    path,
-    async start() {
-      await cell.start();
-      restarts++;
-      ports.routes.set(path, (envelope) => {
-        cell.offer(envelope);
-        return cell;
-      });
-      if (spec.takes) inlet ??= await openInlet(spec.takes, cell, ports);
-    },
-    halt: cell.halt,
-    async stop(reason, deadlineMs) {
-      inlet?.pause();
-      await waitUntil(() => cell.state() !== "running" || (cell.isQuiet() && (inlet?.inWork() ?? 0) === 0), deadlineMs, ports);
-      ports.routes.delete(path);
-      const givenBack = cell.stop(reason).then(() => true);
-      if (!(await Promise.race([givenBack, delay(ports.clock, spec.shutdownMs).then(() => false)])))
-        ports.observer.failed(path, "release", `not given back within ${spec.shutdownMs} ms`, undefined);
-      await inlet?.close();
-    },
-    snapshot: () => ({
-      name: spec.name,
-      state: stateOf[cell.state()],
-      restarts: Math.max(0, restarts),
-      ...(lastError === undefined ? {} : { lastError }),
-      mailbox: cell.mailbox(),
-      ...(spec.takes && inlet
-        ? { takes: { topic: spec.takes.topic.name, inWork: inlet.inWork(), oldestMs: inlet.oldestMs() } }
-        : {}),
+  constructor(spec: StageSpec, path: string, key: string, ports: NodePorts, onFailure: OnFailure) {
+    this.#spec = spec;
+    this.#ports = ports;
+    this.#onFailure = onFailure;
+    this.#cell = new Cell(path, key, spec, ports, this);
+  }
+
+  get path(): string {
+    return this.#cell.path;
+  }
+  get restart(): Restart {
+    return this.#spec.restart;
+  }
+
+  cellFailed(failure: Failure): void {
+    if (!failure.isOrderly) this.#lastError = failure.reason;
+    this.#onFailure(failure);
+  }
+
+  deliver(envelope: Envelope): Cell {
+    this.#cell.offer(envelope);
+    return this.#cell;
+  }
+
+  async start(): Promise<void> {
+    await this.#cell.start();
+    this.#restarts++;
+    this.#ports.routes.set(this.path, this);
+    if (this.#spec.takes) this.#inlet ??= await openInlet(this.#spec.takes, this.#cell, this.#ports);
+  }
+
+  halt(reason: string): Promise<void> {
+    return this.#cell.halt(reason);
+  }
+
+  async end(phase: Phase, reason: string, deadlineMs: number): Promise<void> {
+    const cell = this.#cell;
+    const isOver = () => cell.state !== "running";
+    switch (phase) {
+      case "intake":
+        this.#inlet?.pause();
+        if (this.#spec.definition.isSource) await this.#close(reason);
+        return;
+      case "drain":
+        return this.#waitUntil(() => isOver() || cell.isDrained(), deadlineMs);
+      case "settle":
+        return this.#waitUntil(() => isOver() || (cell.isQuiet() && (this.#inlet?.inWork() ?? 0) === 0), deadlineMs);
+      case "commit":
+        return this.#inlet?.close();
+      case "close":
+        return this.#close(reason);
+    }
+  }
+
+  async #waitUntil(isDone: () => boolean, deadlineMs: number): Promise<void> {
+    const { clock } = this.#ports;
+    while (!isDone() && clock.monotonicMs() < deadlineMs) await delay(clock, lookAgainMs);
+  }
+
+  async #close(reason: string): Promise<void> {
+    const { clock, observer, routes } = this.#ports;
+    const { shutdownMs } = this.#spec;
+    if (this.#cell.state === "stopped") return;
+    if (routes.get(this.path) === this) routes.delete(this.path);
+    const givenBack = this.#cell.stop(reason).then(() => true);
+    if (!(await Promise.race([givenBack, delay(clock, shutdownMs).then(() => false)])))
+      observer.failed(this.path, "release", `not given back within ${shutdownMs} ms`, undefined);
+  }
+
+  snapshot(): ReturnType<TreeNode["snapshot"]> {
+    const { name, takes } = this.#spec;
+    const inlet = this.#inlet;
+    return {
+      name,
+      state: stateOf[this.#cell.state],
+      restarts: Math.max(0, this.#restarts),
+      ...(this.#lastError === undefined ? {} : { lastError: this.#lastError }),
+      mailbox: this.#cell.mailbox(),
+      ...(takes && inlet ? { takes: { topic: takes.topic.name, inWork: inlet.inWork(), oldestMs: inlet.oldestMs() } } : {}),
       children: [],
-    }),
-    cells: () => [cell],
-  };
-};
+    };
+  }
+
+  cells(): readonly Cell[] {
+    return [this.#cell];
+  }
+}

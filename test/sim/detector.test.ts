@@ -67,7 +67,7 @@ const play = async (seed: number) => {
     modelType: "tiny",
     allowedClasses: cocoClasses,
   };
-  const at = await aSystem([stage(lanes, { args: null }), stage(detector, { args })], { clock, frames });
+  const at = await aSystem([stage(lanes, { args: null }), stage(detector, { args, tells: [args.lanes] })], { clock, frames });
   const address = addressOf<FrameCaptured>("root/detector");
 
   const cameraOf = new Map<string, number>(); // of the frame that stands in a lease's slot

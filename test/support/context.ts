@@ -14,21 +14,28 @@ export type Pipe = {
 
 export type Asked = {
   readonly tells: { readonly path: string; readonly message: Tagged; readonly lease?: Lease }[];
+  readonly replies: { readonly path: string; readonly message: Tagged }[];
   readonly emits: Tagged[];
   readonly saves: Fact[];
   readonly timers: Map<string, { readonly delayMs: number; readonly message: Tagged }>;
   readonly pipes: Pipe[];
   readonly children: { readonly action: "start" | "stop"; readonly key: string; readonly args?: unknown }[];
+  readonly watches: { readonly path: string; readonly message: Tagged | null }[];
+  ends: boolean;
   readonly delivered: { readonly message: Tagged; readonly lease?: Lease }[];
 };
 
-export type FakeContext<Receives extends Tagged> = Context<Receives> & { readonly asked: Asked; timeMs: number };
+export type FakeContext<Receives extends Tagged> = Context<Receives, Tagged> & { readonly asked: Asked; timeMs: number };
 
 /** `overrides` replaces any part, e.g. `{ lease, frames, bytes, nowMs }`. */
 export const fakeContext = <Receives extends Tagged = never>(
-  overrides: Partial<Context<Receives>> = {},
+  overrides: Partial<Context<Receives, Tagged>> = {},
 ): FakeContext<Receives> => {
-  const asked: Asked = { tells: [], emits: [], saves: [], timers: new Map(), pipes: [], children: [], delivered: [] };
+  const asked: Asked = {
+    ...{ tells: [], replies: [], emits: [], saves: [], pipes: [], children: [], watches: [], delivered: [] },
+    timers: new Map(),
+    ends: false,
+  };
   const context: FakeContext<Receives> = {
     asked,
     timeMs: 1_700_000_000_000,
@@ -52,6 +59,12 @@ export const fakeContext = <Receives extends Tagged = never>(
     pipe: (start, done, failed) => void asked.pipes.push({ start, done: done as Pipe["done"], failed }),
     startChild: (_supervisor, key, args) => void asked.children.push({ action: "start", key, args }),
     stopChild: (_supervisor, key) => void asked.children.push({ action: "stop", key }),
+    reply: (to, message) => void asked.replies.push({ path: to.path, message }),
+    watch: (stage, message) => void asked.watches.push({ path: stage.path, message }),
+    unwatch: (stage) => void asked.watches.push({ path: stage.path, message: null }),
+    end: () => {
+      asked.ends = true;
+    },
     deliver: (message, lease) => {
       asked.delivered.push({ message, ...(lease ? { lease } : {}) });
       return true;

@@ -34,14 +34,15 @@ test("a turn that throws has done nothing: no tell, no timer, no state; the next
   const heard: string[] = [];
   const act = (text: string, ctx: Context<Say>) => {
     if (text !== "fail") return;
-    ctx.tell(scribeAt, say("told"));
+    ctx.tell(addressOf<Say>("root/other"), say("told"));
     ctx.timers.after("later", 10, say("timer"));
     throw new Error("as asked");
   };
-  await using it = await aSystem([stage(scribe(heard, act), { args: undefined })]);
+  await using it = await aSystem([stage(scribe(heard, act), { args: undefined, tells: [addressOf("root/other")] })]);
   for (const text of ["a", "fail", "b"]) it.system.tell(scribeAt, say(text));
   await it.clock.advance(5_000);
   expect(heard).toEqual(["a#0", "b#0"]);
+  expect(it.dropped).toEqual({}); // what was told to nobody would be a dead letter
   expect(it.system.snapshot().children[0]).toMatchObject({ restarts: 1, lastError: "as asked", state: "running" });
 });
 
@@ -158,7 +159,10 @@ test("a sender takes no turn while its target is above high water", async () => 
       },
     },
   });
-  await using it = await aSystem([stage(slow, { args: undefined }), stage(eager, { args: undefined })]);
+  await using it = await aSystem([
+    stage(slow, { args: undefined }),
+    stage(eager, { args: undefined, tells: [addressOf("root/slow")] }),
+  ]);
   for (let count = 0; count < 100; count++) it.system.tell(addressOf<Say>("root/eager"), say("x"));
   await it.settle();
   expect(turns).toBe(8); // 80 % of 10
@@ -178,10 +182,7 @@ test("a keyed stage has one actor a key, made on demand, and ended when idle", a
         scribe(heard, (_text, ctx) => heard.push(ctx.key)),
         { name: `lane-${key}`, args: undefined },
       ),
-    {
-      entry: null,
-      idleMs: 1_000,
-    },
+    { onDemand: { entry: null, idleMs: 1_000 } },
   );
   await using it = await aSystem([lanes]);
   const at = addressOf<Say>("root/lanes");

@@ -1,0 +1,173 @@
+/** What a handler sees of its incarnation, and where what it asks for collects. */
+import type { Tagged } from "../../protocols/message.ts";
+import type { Address, Context, DynamicAddress, Timers } from "../actor.ts";
+import { type Envelope, noCauses } from "../envelope.ts";
+import type { FramePool, Lease } from "../frame-pool.ts";
+import type { Log } from "../log.ts";
+import type { CellPorts } from "../ports.ts";
+import type { Random } from "../random.ts";
+import type { Fact } from "../store.ts";
+import { emptyOutbox, type Outbox } from "./outbox.ts";
+
+const noBytes = new Uint8Array();
+
+/** What a turn must know of its cell. */
+export type TurnOwner = {
+  readonly path: string;
+  readonly key: string;
+  readonly ports: CellPorts;
+  /** The stages it was wired to. */
+  readonly tells: ReadonlySet<string>;
+  /** Takes a message from code outside of the actor; false when `turn` is no more the one in force. */
+  readonly takeIn: (turn: Turn, envelope: Envelope) => boolean;
+};
+
+/** One for each incarnation; between turns it asks for nothing. A class for its size, like the cell. */
+export class Turn implements Context<Tagged, Tagged> {
+  readonly #owner: TurnOwner;
+  #current: Envelope | null = null;
+  /** There is one only while a turn runs that has asked for something. */
+  #outbox: Outbox | null = null;
+  #isOpen = false;
+  #log: Log | null = null;
+
+  constructor(owner: TurnOwner) {
+    this.#owner = owner;
+  }
+
+  // ---- for the cell -------------------------------------------------------------------------------------------------
+
+  /** A turn begins; the first one, which starts the incarnation, has no message in hand. */
+  open(envelope: Envelope | null): void {
+    this.#current = envelope;
+    this.#isOpen = true;
+  }
+
+  /** The handler returned: what it asked for, or null. */
+  close(): Outbox | null {
+    const asked = this.#outbox;
+    this.#outbox = null;
+    this.#isOpen = false;
+    this.#current = null;
+    return asked;
+  }
+
+  /** The handler threw: it has asked for nothing. */
+  forget(): void {
+    for (const { envelope } of this.#outbox?.tells ?? []) if (envelope.lease) this.frames.release(envelope.lease);
+    this.close();
+  }
+
+  envelopeOf(message: Tagged, lease: Lease | null, trace: string): Envelope {
+    const { keyOf, codec, clock } = this.#owner.ports;
+    return {
+      type: message.type,
+      key: keyOf(message),
+      trace,
+      bytes: codec.encode(message),
+      causes: noCauses,
+      lease,
+      enqueuedAtMs: clock.monotonicMs(),
+    };
+  }
+
+  // ---- for handlers -------------------------------------------------------------------------------------------------
+
+  get self(): Address<Tagged> {
+    return { path: this.#owner.path };
+  }
+  get key(): string {
+    return this.#owner.key;
+  }
+  get nowMs(): () => number {
+    return this.#owner.ports.clock.nowMs;
+  }
+  get monotonicMs(): () => number {
+    return this.#owner.ports.clock.monotonicMs;
+  }
+  get random(): Random {
+    return this.#owner.ports.random;
+  }
+  get frames(): FramePool {
+    return this.#owner.ports.frames;
+  }
+  get log(): Log {
+    this.#log ??= this.#owner.ports.log.with({ actor: this.#owner.path });
+    return this.#log;
+  }
+  get trace(): string {
+    return this.#current?.trace ?? "";
+  }
+  get bytes(): Uint8Array {
+    return this.#current?.bytes ?? noBytes;
+  }
+  get lease(): Lease | null {
+    return this.#current?.lease ?? null;
+  }
+  get timers(): Timers<Tagged> {
+    const { timers } = this.#asked();
+    return {
+      after: (key, delayMs, message) => void timers.push({ key, delayMs, envelope: this.#envelope(message) }),
+      cancel: (key) => void timers.push({ key, delayMs: 0, envelope: null }),
+    };
+  }
+
+  tell(to: Address<never>, message: Tagged, lease?: Lease): void {
+    const { path, tells } = this.#owner;
+    if (!tells.has(to.path)) throw new Error(`${path} is not wired to ${to.path}: name it in the stage's "tells"`);
+    const envelope = this.#envelope(message, lease);
+    if (lease) this.frames.retain(lease); // at once: the handler may give its own hold back before the turn ends
+    this.#asked().tells.push({ path: to.path, envelope });
+  }
+
+  reply(to: Address<never>, message: Tagged): void {
+    this.#asked().replies.push({ path: to.path, envelope: this.#envelope(message) });
+  }
+
+  emit(message: Tagged): void {
+    const { ports } = this.#owner;
+    this.#asked().emits.push(ports.recordOf(message, this.#current?.trace ?? ports.newTrace()));
+  }
+
+  save(fact: Fact): void {
+    this.#asked().facts.push(fact);
+  }
+
+  pipe<T>(start: (signal: AbortSignal) => Promise<T>, done: (value: T) => Tagged, failed: (reason: unknown) => Tagged): void {
+    this.#asked().pipes.push({ start, done: done as (value: unknown) => Tagged, failed }); // erased like the definition
+  }
+
+  startChild<Args>(supervisor: DynamicAddress<Args>, key: string, args: Args): void {
+    this.#asked().children.push(() => this.#owner.ports.startChild(supervisor.path, key, args));
+  }
+
+  stopChild(supervisor: DynamicAddress<never>, key: string): void {
+    this.#asked().children.push(() => this.#owner.ports.stopChild(supervisor.path, key));
+  }
+
+  watch(stage: Address<never>, ended: Tagged): void {
+    this.#asked().watches.push({ path: stage.path, ended: this.#envelope(ended) });
+  }
+
+  unwatch(stage: Address<never>): void {
+    this.#asked().watches.push({ path: stage.path, ended: null });
+  }
+
+  end(): void {
+    this.#asked().ends = true;
+  }
+
+  deliver(message: Tagged, lease?: Lease): boolean {
+    return this.#owner.takeIn(this, this.envelopeOf(message, lease ?? null, this.#owner.ports.newTrace()));
+  }
+
+  #envelope(message: Tagged, lease?: Lease): Envelope {
+    return this.envelopeOf(message, lease ?? null, this.#current?.trace ?? this.#owner.ports.newTrace());
+  }
+
+  #asked(): Outbox {
+    if (!this.#isOpen) throw new Error(`${this.#owner.path} asked for something outside of a turn: only deliver works there`);
+    this.#outbox ??= emptyOutbox();
+    return this.#outbox;
+  }
+}
