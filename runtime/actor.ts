@@ -57,7 +57,10 @@ export type Context<Receives extends Tagged, Emits extends Tagged = never> = {
   // Each fails its turn when it cannot be done, and throws outside of a turn.
   /** To a stage that this one was wired to (`tells`). Never to itself: that is a timer of no delay. */
   readonly tell: <M extends Tagged>(to: Address<M>, message: M, lease?: Lease) => void;
-  /** Answers a question of `System.ask`, whose `replyTo` came in the message. Nothing waits for it; a late answer is counted. */
+  /**
+   * Answers a message that brought the address for its answer: a question of `System.ask`, or another stage's. Like an outcome it
+   * needs no room in a mailbox, and is no part of who tells whom. An answer that nobody waits for is counted.
+   */
   readonly reply: <M extends Tagged>(replyTo: Address<M>, message: M) => void;
   /** Appends to the topic that carries this kind of message. */
   readonly emit: (message: Emits) => void;

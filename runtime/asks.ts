@@ -5,6 +5,7 @@ import { type Address, addressOf } from "./actor.ts";
 import type { Clock } from "./clock.ts";
 import type { Envelope } from "./envelope.ts";
 import { Fault } from "./errors.ts";
+import { releaseAll } from "./settlement.ts";
 
 const waitingMax = 1_000;
 
@@ -51,10 +52,12 @@ export const createAsks = (clock: Clock, codec: Codec, tell: (path: string, mess
 
   return {
     ask,
-    answered(replyTo, { type, bytes }) {
+    answered(replyTo, { type, bytes, causes }) {
       const asker = waiting.get(replyTo);
-      if (asker) asker.answer(codec.decode(type, bytes));
-      return asker !== undefined;
+      if (!asker) return false;
+      asker.answer(codec.decode(type, bytes));
+      releaseAll(causes);
+      return true;
     },
     close() {
       for (const { fail } of [...waiting.values()]) fail("the system has stopped");

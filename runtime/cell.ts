@@ -17,11 +17,11 @@ import type { Outbox, Told } from "./cell/outbox.ts";
 import { armReceiveTimeout } from "./cell/receive-timeout.ts";
 import { Turn, type TurnOwner } from "./cell/turn.ts";
 import type { Runnable } from "./dispatcher.ts";
-import { type Envelope, noCauses } from "./envelope.ts";
+import { causedBy, type Envelope, noCauses } from "./envelope.ts";
 import { reasonOf } from "./errors.ts";
 import { createMailbox, type Mailbox } from "./mailbox.ts";
 import type { CellPorts } from "./ports.ts";
-import { abandonAll, type Cause, holdAll, releaseAll } from "./settlement.ts";
+import { abandonAll, type Cause, releaseAll } from "./settlement.ts";
 
 // The runtime does not know the domain's types: a definition's parameters are erased here, and only here.
 // biome-ignore lint/suspicious/noExplicitAny: the language has no existential types
@@ -117,6 +117,12 @@ export class Cell implements TurnOwner, EffectsOwner, Runnable {
     this.resume();
   }
 
+  /** An answer for the incarnation in force; false when it is over. */
+  answer(envelope: Envelope): boolean {
+    if (this.#state === "running") this.takeOutcome(envelope);
+    return this.#state === "running";
+  }
+
   takeIn(turn: Turn, envelope: Envelope): boolean {
     const isTaken = turn === this.#turn && (this.#state === "running" || this.#state === "starting");
     if (isTaken) this.offer(envelope);
@@ -174,7 +180,7 @@ export class Cell implements TurnOwner, EffectsOwner, Runnable {
     const inherited = this.#effects?.takeBack(asked) ?? noCauses;
     const causes = inherited.length === 0 ? own : [...new Set([...own, ...inherited])];
     for (const told of asked.tells) this.#send(told, causes);
-    for (const { path, envelope } of asked.replies) this.ports.reply(path, envelope);
+    for (const { path, envelope } of asked.replies) this.ports.reply(path, causedBy(envelope, causes));
     if (hasEffects(asked)) {
       this.#effects ??= new Effects(this);
       this.#effects.begin(asked, causes, trace);
@@ -193,11 +199,7 @@ export class Cell implements TurnOwner, EffectsOwner, Runnable {
   }
 
   #send({ path, envelope }: Told, causes: readonly Cause[]): void {
-    if (causes.length > 0) {
-      holdAll(causes);
-      envelope.causes = causes;
-    }
-    const target = this.ports.route(path, envelope);
+    const target = this.ports.route(path, causedBy(envelope, causes));
     if (!target?.isAboveHighWater()) return;
     this.#fullTargets ??= new FullTargets();
     this.#fullTargets.add(target);

@@ -1,6 +1,6 @@
 /** What lies in a mailbox: a message's bytes, and what the runtime must know about them without decoding. */
 import type { Lease } from "./frame-pool.ts";
-import type { Cause } from "./settlement.ts";
+import { type Cause, holdAll } from "./settlement.ts";
 
 export type Envelope = {
   readonly type: string;
@@ -14,3 +14,11 @@ export type Envelope = {
 };
 
 export const noCauses: readonly Cause[] = Object.freeze([]);
+
+/** Makes the envelope one of the holders of the causes. */
+export const causedBy = (envelope: Envelope, causes: readonly Cause[]): Envelope => {
+  if (causes.length === 0) return envelope;
+  holdAll(causes);
+  envelope.causes = causes;
+  return envelope;
+};

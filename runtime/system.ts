@@ -66,10 +66,10 @@ export const startSystem = async (
   };
 
   const route = (path: string, envelope: Envelope): Cell | null => {
-    const at = routes.get(path);
-    if (at) return at.deliver(envelope);
-    deadLetter(path, envelope, "there is no such stage");
-    return null;
+    const cell = routes.get(path)?.cellOf(envelope) ?? null;
+    if (cell) cell.offer(envelope);
+    else deadLetter(path, envelope, "there is no such stage");
+    return cell;
   };
 
   const tell = (path: string, message: Tagged, lease: Lease | null) =>
@@ -109,7 +109,8 @@ export const startSystem = async (
     route,
     deadLetter,
     reply(path, envelope) {
-      if (!asks.answered(path, envelope)) world.observer.dropped(path, envelope.type, "late_reply", 1);
+      const isTaken = asks.answered(path, envelope) || routes.get(path)?.cellOf(envelope)?.answer(envelope);
+      if (!isTaken) deadLetter(path, envelope, "nobody waits for this answer");
     },
     watches: createWatches((path) => root.cells().some((cell) => cell.path === path && cell.state === "running")),
     tellGraph: createTellGraph(),

@@ -47,7 +47,12 @@ const nameOf = (at: number): string => `actor-${at}`;
 const addressAt = (at: number): Address<Tagged> => addressOf(`vedette/${nameOf(at)}`);
 
 /** A method, so that a handle of one type of message may stand here: an actor hears no other. */
-type Place = { readonly at: number; readonly next: Address<Tagged>; handle(at: number, heard: Tagged): Tagged | null };
+type Place = {
+  readonly at: number;
+  readonly isLast: boolean;
+  readonly next: Address<Tagged>;
+  handle(at: number, heard: Tagged): Tagged | null;
+};
 
 /** Counts what it hears, and passes on what `handle` gives. */
 const passing = (type: string): ActorDefinition<Place, Place & { seen: number }, Tagged> => ({
@@ -55,10 +60,11 @@ const passing = (type: string): ActorDefinition<Place, Place & { seen: number },
   mailbox: { capacity: 2_000, overflow: "pause-source" },
   start: (place) => ({ ...place, seen: 0 }),
   on: {
-    [type](state, heard, { tell }) {
+    [type](state, heard, { tell, reply }) {
       state.seen++;
       const passed = state.handle(state.at, heard);
-      if (passed) tell(state.next, passed);
+      // Stages may not tell one another in a circle; the last one answers the first.
+      if (passed) (state.isLast ? reply : tell)(state.next, passed);
       return state;
     },
   },
@@ -69,7 +75,9 @@ export const ringStages = <M extends Tagged>(type: M["type"], actors: number, ha
   const definition = passing(type);
   return Array.from({ length: actors }, (_, back) => {
     const at = actors - 1 - back;
-    return stage(definition, { name: nameOf(at), args: { at, next: addressAt((at + 1) % actors), handle } });
+    const next = addressAt((at + 1) % actors);
+    const isLast = at === actors - 1;
+    return stage(definition, { name: nameOf(at), args: { at, isLast, next, handle }, tells: isLast ? [] : [next] });
   });
 };
 

@@ -1,12 +1,11 @@
 /** What a handler sees of its incarnation, and where what it asks for collects. */
 import type { Tagged } from "../../protocols/message.ts";
-import type { Address, Context, DynamicAddress, Timers } from "../actor.ts";
+import type { Address, Context, Timers } from "../actor.ts";
 import { type Envelope, noCauses } from "../envelope.ts";
 import type { FramePool, Lease } from "../frame-pool.ts";
 import type { Log } from "../log.ts";
 import type { CellPorts } from "../ports.ts";
 import type { Random } from "../random.ts";
-import type { Fact } from "../store.ts";
 import { emptyOutbox, type Outbox } from "./outbox.ts";
 
 const noBytes = new Uint8Array();
@@ -105,60 +104,59 @@ export class Turn implements Context<Tagged, Tagged> {
     return this.#current?.lease ?? null;
   }
   get timers(): Timers<Tagged> {
-    const { timers } = this.#asked();
     return {
-      after: (key, delayMs, message) => void timers.push({ key, delayMs, envelope: this.#envelope(message) }),
-      cancel: (key) => void timers.push({ key, delayMs: 0, envelope: null }),
+      after: (key, delayMs, message) => void this.#asked().timers.push({ key, delayMs, envelope: this.#envelope(message) }),
+      cancel: (key) => void this.#asked().timers.push({ key, delayMs: 0, envelope: null }),
     };
   }
 
-  tell(to: Address<never>, message: Tagged, lease?: Lease): void {
-    const { path, tells } = this.#owner;
-    if (!tells.has(to.path)) throw new Error(`${path} is not wired to ${to.path}: name it in the stage's "tells"`);
-    const envelope = this.#envelope(message, lease);
-    if (lease) this.frames.retain(lease); // at once: the handler may give its own hold back before the turn ends
-    this.#asked().tells.push({ path: to.path, envelope });
-  }
+  // Getters that make a function each time they are read: so that handlers may take `{ tell }` apart, and yet an idle
+  // incarnation holds none. The compiler makes no object of one that is called at once.
 
-  reply(to: Address<never>, message: Tagged): void {
-    this.#asked().replies.push({ path: to.path, envelope: this.#envelope(message) });
+  get tell(): Context<Tagged>["tell"] {
+    return (to, message, lease) => {
+      const { path, tells } = this.#owner;
+      if (!tells.has(to.path)) throw new Error(`${path} is not wired to ${to.path}: name it in the stage's "tells"`);
+      const envelope = this.#envelope(message, lease);
+      if (lease) this.frames.retain(lease); // at once: the handler may give its own hold back before the turn ends
+      this.#asked().tells.push({ path: to.path, envelope });
+    };
   }
-
-  emit(message: Tagged): void {
-    const { ports } = this.#owner;
-    this.#asked().emits.push(ports.recordOf(message, this.#current?.trace ?? ports.newTrace()));
+  get reply(): Context<Tagged>["reply"] {
+    return (to, message) => void this.#asked().replies.push({ path: to.path, envelope: this.#envelope(message) });
   }
-
-  save(fact: Fact): void {
-    this.#asked().facts.push(fact);
+  get emit(): Context<Tagged, Tagged>["emit"] {
+    return (message) => {
+      const { ports } = this.#owner;
+      this.#asked().emits.push(ports.recordOf(message, this.#current?.trace ?? ports.newTrace()));
+    };
   }
-
-  pipe<T>(start: (signal: AbortSignal) => Promise<T>, done: (value: T) => Tagged, failed: (reason: unknown) => Tagged): void {
-    this.#asked().pipes.push({ start, done: done as (value: unknown) => Tagged, failed }); // erased like the definition
+  get save(): Context<Tagged>["save"] {
+    return (fact) => void this.#asked().facts.push(fact);
   }
-
-  startChild<Args>(supervisor: DynamicAddress<Args>, key: string, args: Args): void {
-    this.#asked().children.push(() => this.#owner.ports.startChild(supervisor.path, key, args));
+  get pipe(): Context<Tagged>["pipe"] {
+    // Erased like the definition.
+    return (start, done, failed) => void this.#asked().pipes.push({ start, done: done as (value: unknown) => Tagged, failed });
   }
-
-  stopChild(supervisor: DynamicAddress<never>, key: string): void {
-    this.#asked().children.push(() => this.#owner.ports.stopChild(supervisor.path, key));
+  get startChild(): Context<Tagged>["startChild"] {
+    return ({ path }, key, args) => void this.#asked().children.push(() => this.#owner.ports.startChild(path, key, args));
   }
-
-  watch(stage: Address<never>, ended: Tagged): void {
-    this.#asked().watches.push({ path: stage.path, ended: this.#envelope(ended) });
+  get stopChild(): Context<Tagged>["stopChild"] {
+    return ({ path }, key) => void this.#asked().children.push(() => this.#owner.ports.stopChild(path, key));
   }
-
-  unwatch(stage: Address<never>): void {
-    this.#asked().watches.push({ path: stage.path, ended: null });
+  get watch(): Context<Tagged>["watch"] {
+    return ({ path }, ended) => void this.#asked().watches.push({ path, ended: this.#envelope(ended) });
   }
-
-  end(): void {
-    this.#asked().ends = true;
+  get unwatch(): Context<Tagged>["unwatch"] {
+    return ({ path }) => void this.#asked().watches.push({ path, ended: null });
   }
-
-  deliver(message: Tagged, lease?: Lease): boolean {
-    return this.#owner.takeIn(this, this.envelopeOf(message, lease ?? null, this.#owner.ports.newTrace()));
+  get end(): Context<Tagged>["end"] {
+    return () => {
+      this.#asked().ends = true;
+    };
+  }
+  get deliver(): Context<Tagged>["deliver"] {
+    return (message, lease) => this.#owner.takeIn(this, this.envelopeOf(message, lease ?? null, this.#owner.ports.newTrace()));
   }
 
   #envelope(message: Tagged, lease?: Lease): Envelope {

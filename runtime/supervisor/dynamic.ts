@@ -152,12 +152,7 @@ export const dynamicNode = (
     }
   };
 
-  const deliver = (envelope: Envelope): Cell | null => {
-    const cell = (children.get(envelope.key) ?? onDemand(envelope.key))?.entry ?? null;
-    if (cell) cell.offer(envelope);
-    else ports.deadLetter(path, envelope, `it has no child ${envelope.key}`);
-    return cell;
-  };
+  const cellOf = ({ key }: Envelope): Cell | null => (children.get(key) ?? onDemand(key))?.entry ?? null;
 
   const isIdle = ({ node }: Child, idleMs: number): boolean =>
     node.cells().every((cell) => cell.isQuiet() && clock.monotonicMs() - cell.lastHeardMs > idleMs);
@@ -178,7 +173,7 @@ export const dynamicNode = (
     restart: spec.restart,
     async start() {
       state = "running";
-      ports.routes.set(path, { deliver });
+      ports.routes.set(path, { cellOf });
       ports.dynamics.set(path, { startChild, stopChild });
       if (spec.onDemand) {
         const { idleMs } = spec.onDemand;

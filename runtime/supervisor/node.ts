@@ -33,8 +33,8 @@ export type TreeNode = {
   readonly cells: () => readonly Cell[];
 };
 
-/** Where messages for one path go: to the cell that is given back, or nowhere. */
-export type Route = { readonly deliver: (envelope: Envelope) => Cell | null };
+/** Which cell messages for one path go to; null for none. */
+export type Route = { readonly cellOf: (envelope: Envelope) => Cell | null };
 
 export type NodePorts = CellPorts & {
   readonly routes: Map<string, Route>;

@@ -1,7 +1,6 @@
 /** A leaf of the tree: one actor, and its way in from a topic. */
 import { Cell, type CellOwner, type Failure } from "../cell.ts";
 import { delay } from "../clock.ts";
-import type { Envelope } from "../envelope.ts";
 import { type Inlet, openInlet } from "../inlet.ts";
 import type { Restart, StageSpec } from "../tree.ts";
 import type { NodePorts, OnFailure, Route, TreeNode } from "./node.ts";
@@ -47,8 +46,7 @@ export class StageNode implements TreeNode, Route, CellOwner {
     this.#onFailure(failure);
   }
 
-  deliver(envelope: Envelope): Cell {
-    this.#cell.offer(envelope);
+  cellOf(): Cell {
     return this.#cell;
   }
 
