@@ -1,6 +1,5 @@
 /**
  * One actor at run: a mailbox, an incarnation, and its turns.
- *
  * A turn takes one message, calls its handler, and then lets out what the handler asked for. A handler that throws has
  * asked for nothing: its state is gone, the causes of its message will be repeated, and the supervisor decides what follows.
  * The mailbox belongs to the cell and outlives the incarnation; timers, pipes, watches and state die with it.
@@ -119,8 +118,9 @@ export class Cell implements TurnOwner, EffectsOwner, Runnable {
 
   /** An answer for the incarnation in force; false when it is over. */
   answer(envelope: Envelope): boolean {
-    if (this.#state === "running") this.takeOutcome(envelope);
-    return this.#state === "running";
+    const isTaken = this.#state === "running";
+    if (isTaken) this.takeOutcome(envelope);
+    return isTaken;
   }
 
   takeIn(turn: Turn, envelope: Envelope): boolean {
@@ -255,7 +255,7 @@ export class Cell implements TurnOwner, EffectsOwner, Runnable {
     const { ready } = this.#spec.definition;
     if (this.#mailbox.depth() === 0 || ready?.(this.#actorState) === false || this.#isHeldBack()) return null;
     const envelope = this.#mailbox.take();
-    if (this.#wakers && this.#mailbox.isBelowLowWater()) this.#wakeSenders();
+    if (this.#mailbox.isBelowLowWater()) wakeAll(this.#wakers);
     return envelope;
   }
 
@@ -263,12 +263,6 @@ export class Cell implements TurnOwner, EffectsOwner, Runnable {
   #isHeldBack(): boolean {
     if (this.#effects?.isAboveHighWater()) return true;
     return this.#fullTargets?.holdBack(() => this.resume()) ?? false;
-  }
-
-  #wakeSenders(): void {
-    const woken = this.#wakers ?? [];
-    this.#wakers = null;
-    for (const wake of woken) wake();
   }
 
   /** There may be something to do. */
@@ -348,7 +342,7 @@ export class Cell implements TurnOwner, EffectsOwner, Runnable {
     this.#state = "stopped";
     const ending = this.#endIncarnation(reason);
     for (let envelope = this.#mailbox.take(); envelope; envelope = this.#mailbox.take()) this.#discard(envelope, "dead_letter");
-    this.#wakeSenders();
+    wakeAll(this.#wakers);
     this.#effects?.close();
     await ending;
   }
@@ -400,3 +394,7 @@ export class Cell implements TurnOwner, EffectsOwner, Runnable {
     };
   }
 }
+
+const wakeAll = (wakers: (() => void)[] | null): void => {
+  for (const wake of wakers?.splice(0) ?? []) wake();
+};

@@ -27,6 +27,8 @@ type Level = {
 const minuteMs = 60_000;
 /** Integration and e2e tests whose path says that they take a Kafka broker. */
 const onKafka = /kafka/;
+/** Of one test that names none: generous, for a machine that others use too. */
+const testTimeoutMs = 20_000;
 const levels: readonly Level[] = [
   { name: "tidy", glob: "test/tidy.test.ts", timeoutMs: minuteMs, isFast: true },
   { name: "unit", glob: "test/unit/**/*.test.ts", timeoutMs: 2 * minuteMs, isFast: true },
@@ -72,7 +74,15 @@ type Result = { readonly tally: Tally; readonly troubles: readonly string[] };
 
 const runLevel = async (level: Level, files: readonly string[], flags: readonly string[], folder: string): Promise<Result> => {
   const report = join(folder, `${level.name}.xml`);
-  const args = ["test", "--no-orphans", "--only-failures", "--reporter=junit", `--reporter-outfile=${report}`, ...flags];
+  const args = [
+    "test",
+    "--no-orphans",
+    `--timeout=${testTimeoutMs}`,
+    "--only-failures",
+    "--reporter=junit",
+    `--reporter-outfile=${report}`,
+    ...flags,
+  ];
   const outcome = await run(process.execPath, [...args, ...files.map((file) => `./${file}`)], {
     timeoutMs: level.timeoutMs,
     isShown: true,
