@@ -3,6 +3,7 @@
  * demand and ended when idle, to detection results and to a board that shows only the latest. Everything may be shed here,
  * but counted; nothing may be lost in silence, come out of order or keep its lease.
  */
+import type { DetectionResult } from "../../../protocols/detection.ts";
 import type { Tagged } from "../../../protocols/message.ts";
 import { actor, addressOf } from "../../../runtime/actor.ts";
 import type { Clock } from "../../../runtime/clock.ts";
@@ -43,7 +44,7 @@ const tracker = actor<string, string, Frame>({
   },
 });
 
-const grouper = actor<null, null, Sight>({
+const grouper = actor<null, null, Sight, DetectionResult>({
   name: "grouper",
   mailbox: { capacity: 4, capacityBytes: 2_048, overflow: "pause-source" },
   start: () => null,
@@ -68,10 +69,10 @@ export const lanes = (tolerance: Tolerance): readonly ChildSpec[] => [
     tolerance,
     (key) =>
       supervisor(`lane-${key}`, "rest_for_one", tolerance, [
-        stage(tracker, { args: `vedette/lanes/lane-${key}` }),
-        stage(grouper, { args: null }),
+        stage(tracker, { args: `vedette/lanes/lane-${key}`, tells: [addressOf(`vedette/lanes/lane-${key}/grouper`)] }),
+        stage(grouper, { args: null, tells: [addressOf("vedette/board")] }),
       ]),
-    { entry: "tracker", idleMs: laneIdleMs },
+    { onDemand: { entry: "tracker", idleMs: laneIdleMs } },
   ),
 ];
 

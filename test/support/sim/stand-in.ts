@@ -30,7 +30,7 @@ const tasksMax = 12;
 const waitMs = ({ random }: StandInPorts) => 200 + randomInt(random, 3_000);
 
 /** A pipe stands for the call, beside a timer for the deadline. */
-const byPipe = (state: State, task: AssessmentTask, ctx: Context<Receives>): State => {
+const byPipe = (state: State, task: AssessmentTask, ctx: Context<Receives, AssessmentResult>): State => {
   const { taskId } = task;
   const { clock, fails } = state.ports;
   ctx.timers.after(taskId, task.deadlineAt - ctx.nowMs(), { type: "late", taskId });
@@ -46,7 +46,7 @@ const byPipe = (state: State, task: AssessmentTask, ctx: Context<Receives>): Sta
 };
 
 /** A timer alone holds what the task came from. */
-const byTimer = (state: State, task: AssessmentTask, ctx: Context<Receives>): State => {
+const byTimer = (state: State, task: AssessmentTask, ctx: Context<Receives, AssessmentResult>): State => {
   const { taskId } = task;
   const leftMs = task.deadlineAt - ctx.nowMs();
   const answerMs = waitMs(state.ports);
@@ -55,12 +55,12 @@ const byTimer = (state: State, task: AssessmentTask, ctx: Context<Receives>): St
 };
 
 const answering = (name: string, mailbox: MailboxPolicy, wait: typeof byPipe) => {
-  const begin = (state: State, task: AssessmentTask, ctx: Context<Receives>): State => {
+  const begin = (state: State, task: AssessmentTask, ctx: Context<Receives, AssessmentResult>): State => {
     if (state.said.has(task.taskId) || state.tasks.has(task.taskId)) return state;
     state.tasks.set(task.taskId, task);
     return wait(state, task, ctx);
   };
-  const end = (state: State, taskId: string, ctx: Context<Receives>, isLate: boolean): State => {
+  const end = (state: State, taskId: string, ctx: Context<Receives, AssessmentResult>, isLate: boolean): State => {
     const task = state.tasks.get(taskId);
     if (!task) return state;
     state.tasks.delete(taskId);
@@ -69,7 +69,7 @@ const answering = (name: string, mailbox: MailboxPolicy, wait: typeof byPipe) =>
     ctx.emit(aResult(task, isLate ? { status: "expired", verdict: null, riskLevel: null, confidence: null } : {}));
     return state;
   };
-  return actor<StandInPorts, State, Receives, readonly AssessmentResult[]>({
+  return actor<StandInPorts, State, Receives, AssessmentResult, readonly AssessmentResult[]>({
     name,
     mailbox,
     load: (_args, { recent, clock }) => recent(topics.results, clock.nowMs() - rereadMs),
@@ -102,9 +102,10 @@ const narrow: MailboxPolicy = { capacity: 4, capacityBytes: 8_192, overflow: "pa
 
 export const standIn = (kind: "pipe" | "timer" | "two-stages", ports: StandInPorts): readonly ChildSpec[] => {
   if (kind === "two-stages") {
+    const assessor = addressOf<Assess>("vedette/assessor");
     return [
       stage(answering("assessor", narrow, byPipe), { args: ports }),
-      stageTaking(topics.tasks, handingOn, { args: addressOf<Assess>("vedette/assessor") }),
+      stageTaking(topics.tasks, handingOn, { args: assessor, tells: [assessor] }),
     ];
   }
   return [stageTaking(topics.tasks, answering("scheduler", roomy, kind === "pipe" ? byPipe : byTimer), { args: ports })];

@@ -1,6 +1,6 @@
 /** Looks over the shoulder of a process: wraps the ports and actors of a system so that the ledger hears of all that they do. */
 import type { Tagged } from "../../../protocols/message.ts";
-import type { Address, Context } from "../../../runtime/actor.ts";
+import type { Context } from "../../../runtime/actor.ts";
 import type { Bus } from "../../../runtime/bus.ts";
 import type { AnyDefinition } from "../../../runtime/cell.ts";
 import { type Observer, silentObserver } from "../../../runtime/observer.ts";
@@ -105,14 +105,11 @@ const witnessTurns = ({ name, definition }: StageSpec, ledger: Ledger, life: Lif
   const overheard = (context: Context<Tagged>): Context<Tagged> => {
     const known = contexts.get(context);
     if (known) return known;
-    const made: Context<Tagged> = Object.create(context, {
-      tell: {
-        value(to: Address<Tagged>, message: Tagged, lease?: Parameters<Context<Tagged>["tell"]>[2]) {
-          context.tell(to, message, lease);
-          told.push(message.type);
-        },
-      },
-    });
+    const tell: Context<Tagged>["tell"] = (to, message, lease) => {
+      context.tell(to, message, lease);
+      told.push(message.type);
+    };
+    const made = new Proxy(context, { get: (whole, name) => (name === "tell" ? tell : Reflect.get(whole, name, whole)) });
     contexts.set(context, made);
     return made;
   };
