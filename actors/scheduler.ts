@@ -8,14 +8,19 @@ import type { AssessmentResult } from "../protocols/verdict.ts";
 import { actor } from "../runtime/actor.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Metrics } from "../runtime/metrics.ts";
-import type { Store } from "../runtime/store.ts";
-import { createModelAssessor, type ModelAssessor, type ModelSettings } from "./scheduler/model.ts";
+import type { Fact, Store } from "../runtime/store.ts";
+import { type Accounts, keepMs } from "./scheduler/accounts.ts";
+import type { QuotaGroup } from "./scheduler/group.ts";
+import { boundedBy, createModelAssessor, type ModelAssessor, type ModelSettings } from "./scheduler/model.ts";
 import type { Fetch } from "./scheduler/openai.ts";
-import type { GroupView } from "./scheduler/quota.ts";
 import { resultByRules } from "./scheduler/result.ts";
 import { createSeenTasks, type SeenTasks } from "./scheduler/seen.ts";
 
 export type SchedulerArgs = ModelSettings & {
+  /** Quota, keys and spending; they outlive a restart of the actor. */
+  readonly accounts: Accounts;
+  /** The groups and keys as they are configured by now; null when nothing has changed since the last time. */
+  readonly reload: () => readonly QuotaGroup[] | null;
   readonly deadlineMs: number;
   /** How long ago a record may have been written that is delivered again. */
   readonly outageMs: number;
@@ -23,14 +28,11 @@ export type SchedulerArgs = ModelSettings & {
   readonly clock: Clock;
   readonly store: Store;
   readonly metrics: Metrics;
-  /** Is given, at each start, a way to look at the quota groups; without keys it shows none. */
-  readonly showQuota?: (view: () => readonly GroupView[]) => void;
 };
 
 type State = {
   readonly args: SchedulerArgs;
-  /** Null where no key is configured. */
-  readonly model: ModelAssessor | null;
+  readonly model: ModelAssessor;
   readonly seen: SeenTasks;
   readonly held: number;
   readonly heldBytes: number;
@@ -40,7 +42,8 @@ export type SchedulerReceives =
   | AssessmentTask
   | { readonly type: "task.assessed"; readonly result: AssessmentResult; readonly imageBytes: number }
   | { readonly type: "task.abandoned"; readonly taskId: string; readonly reason: string }
-  | { readonly type: "report" };
+  | { readonly type: "report" }
+  | { readonly type: "keep" };
 
 const seenMax = 100_000;
 const seenTtlMs = 15 * 60_000;
@@ -49,24 +52,29 @@ const reportMs = 5_000;
 const heldLeast = 1_000;
 const heldMaxBytes = 64 * 2 ** 20;
 
-const hasKeys = ({ groups }: SchedulerArgs): boolean => groups.some(({ keys }) => keys.length > 0);
+/** Never worth a failure: what the store does not know is learnt again. */
+const tolerant = ({ clock, metrics }: SchedulerArgs, work: Promise<void>): Promise<void> =>
+  boundedBy(clock, work, undefined, () => metrics.pipelineErrors.inc({ error_type: "quota_not_kept", component: "scheduler" }));
+const keep = (args: SchedulerArgs, facts: readonly Fact[]): Promise<void> =>
+  facts.length === 0 ? Promise.resolve() : tolerant(args, args.store.put(facts));
 
 export const scheduler = actor<SchedulerArgs, State, SchedulerReceives, AssessmentResult, readonly AssessmentResult[]>({
   name: "scheduler",
   mailbox: { capacity: 1_000, capacityBytes: 16 * 2 ** 20, overflow: "pause-source" },
 
-  load: ({ deadlineMs, outageMs }, { recent, clock }) => recent(topics.results, clock.nowMs() - deadlineMs - outageMs),
+  async load(args, { recent, clock }) {
+    await tolerant(args, args.accounts.load(args.store));
+    return recent(topics.results, clock.nowMs() - args.deadlineMs - args.outageMs);
+  },
 
   start(args, ctx, results) {
-    const { fetch, store, clock, metrics } = args;
-    const model = hasKeys(args)
-      ? createModelAssessor(args, { fetch, store, clock, metrics, random: ctx.random, log: ctx.log })
-      : null;
+    const { accounts, fetch, store, clock, metrics } = args;
+    const model = createModelAssessor(args, { accounts, fetch, store, clock, metrics, random: ctx.random, log: ctx.log });
     const seen = createSeenTasks(seenMax, seenTtlMs);
     for (const { taskId } of results) seen.add(taskId, ctx.monotonicMs());
-    args.showQuota?.(() => model?.quota() ?? []);
-    model?.report();
+    model.report();
     ctx.timers.after("report", reportMs, { type: "report" });
+    ctx.timers.after("keep", keepMs, { type: "keep" });
     return { args, model, seen, held: 0, heldBytes: 0 };
   },
 
@@ -77,9 +85,11 @@ export const scheduler = actor<SchedulerArgs, State, SchedulerReceives, Assessme
       const { args, model, seen } = state;
       if (seen.has(task.taskId, ctx.monotonicMs())) {
         args.metrics.dropped.inc({ actor: "scheduler", type: task.type, reason: "duplicate" });
+        args.metrics.callsAvoided.inc({ reason: "duplicate" });
         return state;
       }
-      if (!model) {
+      if (!args.accounts.hasKeys()) {
+        args.metrics.callsAvoided.inc({ reason: "no-keys" });
         const result = resultByRules(task, args.language, ctx.nowMs());
         ctx.emit(result);
         return ended(state, result, ctx.monotonicMs());
@@ -108,14 +118,29 @@ export const scheduler = actor<SchedulerArgs, State, SchedulerReceives, Assessme
       throw new Error(`the assessment of ${taskId} ended without a result: ${reason}`);
     },
 
+    keep: (state, _keep, ctx) => {
+      void keep(state.args, state.args.accounts.sending(false));
+      ctx.timers.after("keep", keepMs, { type: "keep" });
+      return state;
+    },
+
     report: (state, _report, ctx) => {
-      state.model?.report();
+      const { args, model } = state;
+      const { accounts, store } = args;
+      const groups = args.reload();
+      if (groups) model.changed(accounts.replace(groups));
+      model.report();
+      void keep(args, accounts.booked());
+      void tolerant(args, accounts.learnOthers(store));
       ctx.timers.after("report", reportMs, { type: "report" });
       return state;
     },
   },
 
-  release: ({ model }) => model?.close(),
+  async release({ args, model }) {
+    model.close();
+    await keep(args, [...args.accounts.sending(true), ...args.accounts.booked()]);
+  },
 });
 
 const seen = (state: State, { taskId }: AssessmentResult, nowMs: number): boolean => state.seen.has(taskId, nowMs);

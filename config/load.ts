@@ -51,6 +51,10 @@ export type LoadedConfig = {
   readonly resolveSecret: (place: SecretPlace) => string | null;
   /** Every secret that the configuration names, for masking. */
   readonly secrets: () => string[];
+  /** The files that keys and their groups come from, as absolute paths. */
+  readonly keyFiles: readonly string[];
+  /** The same sources as they read by now; throws like `loadConfig`. */
+  readonly reload: () => LoadedConfig;
 };
 
 /** The process's environment; read here only. */
@@ -213,6 +217,11 @@ const tooFewKeys = ({ llm }: Config, resolveSecret: LoadedConfig["resolveSecret"
   ];
 };
 
+const keyFilesOf = ({ llm }: Config, { config = [], keys }: ConfigOptions): string[] => {
+  const places = llm.groups.flatMap((group) => group.keys.flatMap(({ file }) => file ?? []));
+  return [...new Set([...config, ...(keys === undefined ? [] : [keys]), ...places])];
+};
+
 /** Loads the configuration, or throws `StartRefused` (78) with every problem. */
 export const loadConfig = (options: ConfigOptions = {}): LoadedConfig => {
   const root = options.root ?? process.cwd();
@@ -252,5 +261,7 @@ export const loadConfig = (options: ConfigOptions = {}): LoadedConfig => {
     ],
     resolveSecret,
     secrets: () => secretPlaces(config).flatMap((place) => resolveSecret(place) ?? []),
+    keyFiles: keyFilesOf(config, options).map((file) => resolve(root, file)),
+    reload: () => loadConfig(options),
   };
 };

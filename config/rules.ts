@@ -138,6 +138,25 @@ export const exposedSecrets = (value: unknown, path: Path = []): Finding[] => {
   );
 };
 
+const shadowGroup = ({ llm }: Config): Finding[] => {
+  if (llm.shadow === null) return [];
+  const path = ["llm", "shadow", "group"];
+  const { group } = llm.shadow;
+  if (!llm.groups.some(({ name }) => name === group)) return [{ path, text: `${group} is none of llm.groups` }];
+  return llm.groups.length > 1 ? [] : [{ path, text: `${group} is the only group, and no other would answer` }];
+};
+
+const capsInOrder = ({ llm }: Config): Finding[] =>
+  (["day", "cameraDay"] as const).flatMap((span) => {
+    const { softCost, hardCost, softTokens, hardTokens } = llm.budget[span];
+    const found: Finding[] = [];
+    if (softCost !== undefined && hardCost !== undefined && softCost > hardCost)
+      found.push({ path: ["llm", "budget", span, "softCost"], text: `${softCost} is above hardCost ${hardCost}` });
+    if (softTokens !== undefined && hardTokens !== undefined && softTokens > hardTokens)
+      found.push({ path: ["llm", "budget", span, "softTokens"], text: `${softTokens} is above hardTokens ${hardTokens}` });
+    return found;
+  });
+
 /** Each rule with the settings it reads: it is left out while one of them has not even the right shape. */
 export const rules: readonly Rule[] = [
   { reads: ["server.host", "auth.tokens"], find: exposure },
@@ -146,11 +165,18 @@ export const rules: readonly Rule[] = [
   { reads: ["kafka.topics", "kafka.tracksTopic", "tasks.deadlineMs"], find: topics },
   ...intervals,
   { reads: ["cameras.list", "cameras.maxCameras"], find: cameraCount },
+  { reads: ["llm.shadow", "llm.groups"], find: shadowGroup },
+  { reads: ["llm.budget"], find: capsInOrder },
 ];
 
 /** Combinations that work and surprise. */
-export const remarksOf = ({ roles, store, kafka, bus }: Config): string[] => {
+export const remarksOf = ({ roles, store, kafka, bus, llm }: Config): string[] => {
   const remarks: string[] = [];
+  const hasCostCap = [llm.budget.day, llm.budget.cameraDay].some(
+    ({ softCost, hardCost }) => softCost !== undefined || hardCost !== undefined,
+  );
+  for (const { name, price } of hasCostCap ? llm.groups : [])
+    if (price === undefined) remarks.push(`llm.groups ${name} has no price: its calls do not count against llm.budget`);
   if (roles.length < roleNames.length && store.redis === null)
     remarks.push(
       "roles are split and the store is embedded: give each process its own data.dir, and set store: { redis: URL } before one role runs twice",

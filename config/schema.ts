@@ -118,6 +118,14 @@ const limits = {
   rpm: z.number().positive().optional().describe("Requests per minute"),
   tps: z.number().positive().optional().describe("Tokens per second"),
   tpm: z.number().positive().optional().describe("Tokens per minute"),
+  ramp: z.number().min(1).optional().describe("Requests by which one second may exceed the second before it"),
+};
+
+const caps = {
+  softCost: z.number().min(0).optional().describe("From here on only medium and high candidates are asked about"),
+  hardCost: z.number().min(0).optional().describe("From here on the rules assess alone"),
+  softTokens: z.int().min(0).optional().describe("As softCost, in tokens"),
+  hardTokens: z.int().min(0).optional().describe("As hardCost, in tokens"),
 };
 
 const Key = z
@@ -125,6 +133,7 @@ const Key = z
     id: name.describe("Name of the key in metrics and logs"),
     ...secretFields,
     priority: z.int().min(1).max(1000).default(1).describe("1 is taken first under selection: weighted"),
+    maxInFlight: z.int().min(1).max(10_000).optional().describe("Most calls in flight with this key"),
     enabled: z.boolean().default(true).describe("False keeps the key without using it"),
   })
   .refine(hasOnePlace, onePlace);
@@ -139,6 +148,13 @@ const Group = z.strictObject({
   model: model.describe("llm.model when left out"),
   limits: z.strictObject(limits).prefault({}),
   maxInFlight: z.int().min(1).max(10_000).optional().describe("Most calls in flight of this group"),
+  price: z
+    .strictObject({
+      input: z.number().min(0).describe("Of a million tokens of questions"),
+      output: z.number().min(0).describe("Of a million tokens of answers"),
+    })
+    .optional()
+    .describe("What the ledger counts, in llm.budget.currency"),
   keys: z.array(Key).min(1).max(1000),
 });
 
@@ -152,6 +168,33 @@ const llm = z.strictObject({
   retriesMax: z.int().min(0).max(10).default(2).describe("Further calls after a failed one"),
   selection: z.enum(["least_loaded", "round_robin", "weighted"]).default("least_loaded").describe("Which key of a group is next"),
   limits: z.strictObject(limits).prefault({}).describe("Over all groups together"),
+  headroom: z
+    .number()
+    .min(0)
+    .max(0.9)
+    .default(0.02)
+    .describe("Share of every limit left unused, since calls travel unevenly; 0.5 where two schedulers share an account"),
+  hedgeShare: z
+    .number()
+    .min(0)
+    .max(0.5)
+    .default(0)
+    .describe("Share of calls that may be second ones, for high candidates whose first call is slow; 0 makes none"),
+  shadow: z
+    .strictObject({
+      group: name.describe("One of llm.groups; it takes no other calls"),
+      share: z.number().min(0).max(1).describe("Share of the answered tasks that it is asked about too"),
+    })
+    .nullable()
+    .default(null)
+    .describe("A second model that is asked on the side, to be compared; its answers are never published"),
+  budget: z
+    .strictObject({
+      currency: z.string().min(1).max(8).default("USD").describe("Of prices and caps; a label"),
+      day: z.strictObject(caps).prefault({}).describe("Of all calls of a day (UTC)"),
+      cameraDay: z.strictObject(caps).prefault({}).describe("Of each camera and day"),
+    })
+    .prefault({}),
   cooldown: z
     .strictObject({
       adaptive: z.boolean().default(true).describe("Cool longer the more of a key's calls failed, else always fixedMs"),

@@ -1,4 +1,5 @@
 /** What the edge needs of the rest of the system, as one value handed to `createApp`. */
+import type { Accounts } from "../actors/scheduler/accounts.ts";
 import type { Bus } from "../runtime/bus.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Log } from "../runtime/log.ts";
@@ -9,6 +10,7 @@ import type { SystemNode } from "../runtime/supervisor/node.ts";
 import type { AuthToken } from "./auth.ts";
 import type { Probe } from "./cameras/probe.ts";
 import type { CameraRegistry } from "./cameras.ts";
+import type { KeyWatch } from "./keys.ts";
 import type { LiveHub } from "./live/hub.ts";
 
 /** `degraded` works with less; `down` makes the process not ready. */
@@ -33,6 +35,8 @@ export type EdgePorts = {
   readonly checks: () => Readonly<Record<string, Check>>;
   readonly cameras: CameraRegistry;
   readonly live: LiveHub;
+  /** Null in a process that has no scheduler. */
+  readonly llm: { readonly accounts: Accounts; readonly keys: KeyWatch } | null;
   /** Checked and limited: see `limitProbe`. */
   readonly probe: Probe;
   readonly tokens: readonly AuthToken[];

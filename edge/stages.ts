@@ -1,8 +1,8 @@
 /** From the configuration to what each stage of the pipeline is given. */
 import type { Pipeline } from "../actors/pipeline.ts";
 import { addresses } from "../actors/pipeline.ts";
+import type { Accounts } from "../actors/scheduler/accounts.ts";
 import { parsePrompt } from "../actors/scheduler/prompt.ts";
-import type { GroupView } from "../actors/scheduler/quota.ts";
 import type { SchedulerArgs } from "../actors/scheduler.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import english from "../config/prompts/risk.en.txt" with { type: "text" };
@@ -15,6 +15,7 @@ import type { Metrics } from "../runtime/metrics.ts";
 import type { Store } from "../runtime/store.ts";
 import { stage } from "../runtime/tree.ts";
 import type { CameraRegistry } from "./cameras.ts";
+import type { KeyWatch } from "./keys.ts";
 import type { LiveHub } from "./live/hub.ts";
 import { live } from "./live.ts";
 import type { Vision } from "./vision.ts";
@@ -31,8 +32,8 @@ export type StagePorts = {
   readonly hub: LiveHub;
   readonly cameras: CameraRegistry;
   readonly vision: Vision;
-  /** Is given a way to look at the quota groups. */
-  readonly showQuota: (view: () => readonly GroupView[]) => void;
+  readonly accounts: Accounts;
+  readonly keys: KeyWatch;
 };
 
 export const stagesOf = (loaded: LoadedConfig, ports: StagePorts): Pipeline => {
@@ -70,34 +71,18 @@ export const stagesOf = (loaded: LoadedConfig, ports: StagePorts): Pipeline => {
   };
 };
 
-/** Quota groups with the keys that this process could read, and the prompt. */
-const schedulerArgs = (
-  { config, resolveSecret }: LoadedConfig,
-  { clock, store, metrics, showQuota }: StagePorts,
-): SchedulerArgs => {
+const schedulerArgs = ({ config }: LoadedConfig, { clock, store, metrics, accounts, keys }: StagePorts): SchedulerArgs => {
   const { llm, tasks } = config;
   return {
     clock,
     store,
     metrics,
-    showQuota,
-    groups: llm.groups.map(({ name, baseUrl, model, limits, maxInFlight, keys }) => ({
-      name,
-      baseUrl,
-      model,
-      limits,
-      maxInFlight: maxInFlight ?? null,
-      keys: keys.flatMap(({ id, priority, enabled, ...place }) => {
-        const secret = enabled ? resolveSecret(place) : null;
-        return secret === null ? [] : [{ id, priority, secret }];
-      }),
-    })),
-    limits: llm.limits,
-    selection: llm.selection,
-    cooldown: llm.cooldown,
+    accounts,
+    reload: keys.changed,
     maxConcurrent: llm.maxConcurrentTasks,
     timeoutMs: llm.timeoutMs,
     retriesMax: llm.retriesMax,
+    hedgeShare: llm.hedgeShare,
     language: llm.language,
     prompt: parsePrompt(llm.language === "zh" ? chinese : english, `config/prompts/risk.${llm.language}.txt`),
     deadlineMs: tasks.deadlineMs,

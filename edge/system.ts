@@ -1,5 +1,6 @@
 /** One process: what it opens, in order, and how it ends. */
 import { addresses, pipeline } from "../actors/pipeline.ts";
+import { type Accounts, createAccounts } from "../actors/scheduler/accounts.ts";
 import type { GroupView } from "../actors/scheduler/quota.ts";
 import { cameraLogins, cameraSeeds } from "../config/cameras.ts";
 import type { LoadedConfig } from "../config/load.ts";
@@ -22,6 +23,7 @@ import { type System, startSystem } from "../runtime/system.ts";
 import { limitProbe } from "./cameras/probe.ts";
 import { type CameraRegistry, createCameraRegistry } from "./cameras.ts";
 import { createFleet } from "./fleet.ts";
+import { accountSettingsOf, type KeyWatch, watchKeys } from "./keys.ts";
 import { createLiveHub, type LiveHub } from "./live/hub.ts";
 import { observe, watchLoop, watchSystem } from "./observe.ts";
 import type { Check, EdgePorts } from "./ports.ts";
@@ -86,11 +88,9 @@ export const startProcess = async (loaded: LoadedConfig, outside: Outside): Prom
     limit: config.cameras.maxCameras,
     removed: hub.stopped,
   });
-  let quota: () => readonly GroupView[] = () => [];
-  const showQuota = (view: typeof quota) => {
-    quota = view;
-  };
-  const tree = pipeline(stagesOf(loaded, { clock, store, metrics, hub, cameras, vision, showQuota }));
+  const accounts = createAccounts(accountSettingsOf(loaded), clock);
+  const keys = watchKeys(loaded, log);
+  const tree = pipeline(stagesOf(loaded, { clock, store, metrics, hub, cameras, vision, accounts, keys }));
   const world: World = {
     ...{ clock, random, bus, store, log },
     dispatcher: systemDispatcher(clock, setImmediate),
@@ -103,7 +103,7 @@ export const startProcess = async (loaded: LoadedConfig, outside: Outside): Prom
   const stopPublishing = publications ? await startPublishing({ bus, codec: world.codec, clock, metrics, publications }) : null;
   const unwatch = [watchLoop(metrics, clock), watchSystem(metrics, clock, bus, allTopics, system.snapshot)];
 
-  const ports = edgePorts(loaded, outside, { storage, metrics, vision, hub, cameras, system, quota: () => quota() });
+  const ports = edgePorts(loaded, outside, { storage, metrics, vision, hub, cameras, system, accounts, keys });
   const serving = serve(createApp(ports), ports, config.server);
   await hub.start();
   await cameras.start();
@@ -130,11 +130,12 @@ type Parts = {
   readonly hub: LiveHub;
   readonly cameras: CameraRegistry;
   readonly system: System;
-  readonly quota: () => readonly GroupView[];
+  readonly accounts: Accounts;
+  readonly keys: KeyWatch;
 };
 
 const edgePorts = ({ config, resolveSecret }: LoadedConfig, { clock, random, log }: Outside, parts: Parts): EdgePorts => {
-  const { storage, metrics, vision, hub, cameras, system, quota } = parts;
+  const { storage, metrics, vision, hub, cameras, system, accounts, keys } = parts;
   const { bus, store } = storage;
   return {
     ...{ clock, random, log, metrics, version, bus, store, cameras },
@@ -143,9 +144,10 @@ const edgePorts = ({ config, resolveSecret }: LoadedConfig, { clock, random, log
       bus: driverCheck(bus.health()),
       store: storeCheck(store),
       detector: vision.check(),
-      llm: quotaCheck(quota()),
+      llm: quotaCheck(accounts.quota.view(clock.monotonicMs())),
     }),
     live: hub,
+    llm: { accounts, keys },
     probe: limitProbe(vision.probe, vision.addresses.admit),
     tokens: config.auth.tokens.map((token) => ({ ...token, token: resolveSecret(token) ?? "" })),
     server: { host: config.server.host, allowedOrigins: config.server.corsOrigins },
@@ -165,8 +167,10 @@ const storeCheck = (store: Store): Check => {
 
 /** Without a usable key the rules assess: less, and said, but not down. */
 const quotaCheck = (groups: readonly GroupView[]): Check => {
-  if (groups.length === 0) return { status: "up", detail: "no keys: the rules assess" };
-  const keys = groups.flatMap((group) => group.keys);
-  const usable = keys.filter(({ state }) => state === "available" || state === "in_use").length;
+  const keys = groups.flatMap((group) => group.keys.map(({ state }) => ({ state, group: group.state })));
+  if (keys.length === 0) return { status: "up", detail: "no keys: the rules assess" };
+  const usable = keys.filter(
+    ({ state, group }) => (state === "available" || state === "in_use") && group !== "parked" && group !== "broken",
+  ).length;
   return { status: usable > 0 ? "up" : "degraded", detail: `${usable} of ${keys.length} keys usable` };
 };

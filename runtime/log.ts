@@ -36,6 +36,8 @@ export type LogEvent =
   | "detector.hung"
   | "llm.failed"
   | "llm.group"
+  | "llm.budget"
+  | "llm.keys-unreadable"
   | "client.refused"
   | "client.lagging"
   | "request.failed";

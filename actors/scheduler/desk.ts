@@ -1,29 +1,33 @@
 /**
- * Where tasks wait for a call, and the one retry loop. Tasks stand in one line by urgency; a call starts when there is room
- * and some quota group has a seat; every task ends by its deadline. Waiting never blocks: each task is a promise.
+ * Where tasks wait for a call, and the one retry loop. A call starts when there is room and some quota group has a seat; every
+ * task ends by its deadline. Waiting never blocks: each task is a promise.
  */
-import { riskRank } from "../../protocols/ids.ts";
 import type { Cancel, Clock } from "../../runtime/clock.ts";
 import { reasonOf } from "../../runtime/errors.ts";
 import type { Random } from "../../runtime/random.ts";
-import { createLine, type DeskTask, type Ended, endOf, leastCallMs, type Waiting } from "./line.ts";
+import { createLine, type DeskTask, type Ended, endOf, leastCallMs, needMsOf, type Waiting } from "./line.ts";
 import type { CallOutcome, Usage } from "./outcome.ts";
 import type { Quota, QuotaEvent, Seat } from "./quota.ts";
 import { createServiceTime } from "./service-time.ts";
 
-export type CallRecord = {
+export type CallRecord<Task> = {
+  readonly task: Task;
   readonly seat: Seat;
   readonly outcome: CallOutcome;
   readonly durationMs: number;
   readonly usage: Usage | null;
+  /** A second call for one task, while the first was out. */
+  readonly isHedge: boolean;
 };
 
 export type DeskPorts<Task> = {
   readonly clock: Clock;
   readonly random: Random;
   readonly quota: Quota;
+  /** About how many tokens a call for the task takes. */
+  readonly tokensOf: (task: Task) => number;
   readonly call: (seat: Seat, task: Task, timeoutMs: number, signal: AbortSignal) => Promise<CallOutcome>;
-  readonly called: (record: CallRecord) => void;
+  readonly called: (record: CallRecord<Task>) => void;
   readonly changed: (event: QuotaEvent) => void;
 };
 
@@ -31,6 +35,8 @@ export type DeskSettings = {
   readonly maxConcurrent: number;
   readonly retriesMax: number;
   readonly timeoutMs: number;
+  /** The share of calls that may be second ones, for dangers whose first call takes longer than nine of ten; 0 makes none. */
+  readonly hedgeShare: number;
 };
 
 export type Desk<Task> = {
@@ -41,8 +47,6 @@ export type Desk<Task> = {
   readonly close: () => void;
 };
 
-/** Each level of risk stands before others as if it were so much older: dangerous first, yet nothing waits for ever. */
-const headStartMs = 2_000;
 /** Of any kind, throttled and misdirected ones included. */
 const callsMax = 10;
 const backoffMs = 250;
@@ -53,99 +57,186 @@ const lookAgainMs = 1_000;
 const fairTimeMs = 5_000;
 /** However far off a task's deadline is, by the clock of whoever made it. */
 const waitMaxMs = 600_000;
+/** More wait than can be served when the oldest has used up this share of its time, and the line is long. */
+const overdueShare = 0.4;
+const longLine = 16;
+
+type Flight = { readonly seat: Seat; readonly startedMs: number; readonly isHedge: boolean; readonly abort: AbortController };
+type Entry<Task extends DeskTask> = Waiting<Task> & { readonly flights: Set<Flight>; isOver: boolean };
 
 export const createDesk = <Task extends DeskTask>(ports: DeskPorts<Task>, settings: DeskSettings): Desk<Task> => {
   const { clock, random, quota } = ports;
-  const line = createLine<Task>();
+  const line = createLine<Entry<Task>>();
   const serviceTime = createServiceTime();
   let inFlight = 0;
   let arrivals = 0;
+  let calls = 0;
+  let hedges = 0;
   let cancelWake: Cancel = () => {};
+  let wakeAtMs = Number.POSITIVE_INFINITY;
   let isClosed = false;
 
-  const finish = (entry: Waiting<Task>, end: Ended["end"], reason: string, text = "") => {
-    const { calls, durationMs, lastSeat, lastReason } = entry;
+  const finish = (entry: Entry<Task>, end: Ended["end"], reason: string, text = "") => {
+    if (entry.isOver) return;
+    entry.isOver = true;
+    for (const { abort } of entry.flights) abort.abort(new Error("the task has ended"));
+    const { durationMs, lastSeat, lastReason } = entry;
     entry.resolve({
       end,
       text,
-      reason: end === "expired" && calls > 0 && lastReason !== "" ? `${reason}; last: ${lastReason}` : reason,
+      reason: end === "expired" && entry.calls > 0 && lastReason !== "" ? `${reason}; last: ${lastReason}` : reason,
       model: lastSeat?.group.model ?? null,
       keyId: lastSeat?.keyId ?? null,
-      calls,
+      calls: entry.calls,
       durationMs,
     });
   };
 
-  /** Goes along the line once: ends what has no time or no hope left, starts what can start, and sets the next wake. */
-  const look = () => {
+  const wakeIn = (inMs: number) => {
+    const atMs = clock.monotonicMs() + Math.max(1, inMs);
+    if (atMs >= wakeAtMs) return;
     cancelWake();
-    if (isClosed) return;
+    wakeAtMs = atMs;
+    cancelWake = clock.after(Math.max(1, inMs), () => {
+      wakeAtMs = Number.POSITIVE_INFINITY;
+      sweep();
+      fill();
+    });
+  };
+
+  /** Ends what has no time or no hope left, and sees to it that the next is not missed. */
+  const sweep = () => {
+    if (isClosed || line.size() === 0) return;
     const nowMs = clock.monotonicMs();
     const wallMs = clock.nowMs();
     const hopeInMs = quota.hopeAtMs(nowMs) - nowMs;
+    const isShut = quota.isShut(nowMs);
     const p90Ms = serviceTime.p90Ms(nowMs);
-    let wakeInMs = lookAgainMs;
-    let hasSeats = true;
-    for (const entry of line.takeAll()) {
+    let soonestMs = lookAgainMs;
+    for (const entry of line.all()) {
       const leftMs = entry.deadlineAt - wallMs;
-      const end = endOf(entry, leftMs, hopeInMs, p90Ms);
+      const end = endOf(entry, leftMs, hopeInMs, p90Ms, isShut);
       if (end) {
+        line.leave(entry);
         finish(entry, ...end);
         continue;
       }
-      const seat =
-        hasSeats && inFlight < settings.maxConcurrent && entry.notBeforeMs <= nowMs ? quota.take(nowMs, entry.avoid) : null;
-      if (seat) {
-        start(entry, seat, leftMs);
-        continue;
-      }
-      if (entry.notBeforeMs <= nowMs)
-        hasSeats = false; // the first that could go and cannot: nor can those behind it
-      else wakeInMs = Math.min(wakeInMs, entry.notBeforeMs - nowMs);
-      wakeInMs = Math.min(wakeInMs, leftMs);
-      line.enter(entry);
+      soonestMs = Math.min(soonestMs, leftMs - needMsOf(entry, p90Ms) + 1);
+      if (entry.notBeforeMs > nowMs) soonestMs = Math.min(soonestMs, entry.notBeforeMs - nowMs);
     }
     if (line.size() === 0) return;
-    const nextHopeMs = quota.hopeAtMs(nowMs) - nowMs;
-    if (nextHopeMs > 0) wakeInMs = Math.min(wakeInMs, nextHopeMs);
-    cancelWake = clock.after(Math.max(1, wakeInMs), look);
+    if (hopeInMs > 0) soonestMs = Math.min(soonestMs, hopeInMs);
+    wakeIn(soonestMs);
   };
 
-  const start = (entry: Waiting<Task>, seat: Seat, leftMs: number) => {
+  const isOverloaded = (wallMs: number): boolean => {
+    if (line.size() < Math.max(longLine, 2 * inFlight)) return false;
+    for (const { task, deadlineAt } of line.all())
+      return wallMs - task.capturedAt > overdueShare * (deadlineAt - task.capturedAt);
+    return false;
+  };
+
+  /** Starts what can start. */
+  const fill = () => {
+    const nowMs = clock.monotonicMs();
+    while (!isClosed && line.size() > 0 && inFlight < settings.maxConcurrent && quota.hasRoom(nowMs)) {
+      const wallMs = clock.nowMs();
+      const entry = line.next(nowMs, isOverloaded(wallMs));
+      if (!entry) return; // those that wait wait for their own time
+      const leftMs = entry.deadlineAt - wallMs;
+      const end = endOf(entry, leftMs, 0, serviceTime.p90Ms(nowMs), false);
+      if (end) {
+        line.undo(entry);
+        finish(entry, ...end);
+        continue;
+      }
+      const seat = quota.take(nowMs, entry.avoid, entry.tokens);
+      if (!seat) {
+        line.undo(entry);
+        line.enter(entry);
+        break;
+      }
+      start(entry, seat, Math.min(settings.timeoutMs, leftMs), false);
+    }
+    const hopeInMs = quota.hopeAtMs(nowMs) - nowMs;
+    if (line.size() > 0 && hopeInMs > 0) wakeIn(Math.min(lookAgainMs, hopeInMs));
+  };
+
+  const arrived = (entry: Entry<Task>) => {
+    const nowMs = clock.monotonicMs();
+    const leftMs = entry.deadlineAt - clock.nowMs();
+    const p90Ms = serviceTime.p90Ms(nowMs);
+    const end = endOf(entry, leftMs, quota.hopeAtMs(nowMs) - nowMs, p90Ms, quota.isShut(nowMs));
+    if (end) return finish(entry, ...end);
+    line.enter(entry);
+    fill();
+    wakeIn(Math.min(lookAgainMs, leftMs - needMsOf(entry, p90Ms) + 1));
+  };
+
+  const start = (entry: Entry<Task>, seat: Seat, timeoutMs: number, isHedge: boolean) => {
+    const flight: Flight = { seat, startedMs: clock.monotonicMs(), isHedge, abort: new AbortController() };
     inFlight++;
+    calls++;
     entry.calls++;
     entry.lastSeat = seat;
-    const startedMs = clock.monotonicMs();
-    const timeoutMs = Math.min(settings.timeoutMs, leftMs);
+    entry.flights.add(flight);
+    const cancelHedge = isHedge ? () => {} : hedgeLater(entry, seat);
     const done = (outcome: CallOutcome) => {
-      const nowMs = clock.monotonicMs();
-      const durationMs = nowMs - startedMs;
-      inFlight--;
-      entry.durationMs += durationMs;
-      if (outcome.action === "answer") serviceTime.add(durationMs, nowMs);
-      const isOwnTimeout = outcome.action === "retry-elsewhere" && outcome.cause === "timeout" && timeoutMs < fairTimeMs;
-      const event = quota.release(seat, outcome, !isOwnTimeout || timeoutMs === settings.timeoutMs, nowMs);
-      const usage = "usage" in outcome ? (outcome.usage ?? null) : null;
-      ports.called({ seat, outcome, durationMs, usage });
-      if (event) ports.changed(event);
-      settle(entry, outcome, seat);
-      look();
+      cancelHedge();
+      entry.flights.delete(flight);
+      ended(entry, flight, timeoutMs, outcome);
     };
-    const call = async () => ports.call(seat, entry.task, timeoutMs, entry.signal);
+    const call = async () => ports.call(seat, entry.task, timeoutMs, flight.abort.signal);
     // The port never rejects; if it did, or threw, the seat must not be lost.
     call().then(done, (thrown: unknown) => done({ action: "give-up", reason: reasonOf(thrown) }));
   };
 
-  const again = (entry: Waiting<Task>, afterMs: number, avoid: string | null) => {
+  const ended = (entry: Entry<Task>, { seat, startedMs, isHedge }: Flight, timeoutMs: number, outcome: CallOutcome) => {
+    const nowMs = clock.monotonicMs();
+    const durationMs = nowMs - startedMs;
+    inFlight--;
+    if (!isHedge) entry.durationMs += durationMs;
+    if (outcome.action === "answer") serviceTime.add(durationMs, nowMs);
+    const isOwnTimeout = outcome.action === "retry-elsewhere" && outcome.cause === "timeout" && timeoutMs < fairTimeMs;
+    const events = quota.release(seat, outcome, !isOwnTimeout || timeoutMs === settings.timeoutMs, nowMs);
+    const usage = "usage" in outcome ? (outcome.usage ?? null) : null;
+    ports.called({ task: entry.task, seat, outcome, durationMs, usage, isHedge });
+    for (const event of events) ports.changed(event);
+    if (!entry.isOver) settle(entry, outcome, seat);
+    if (events.length > 0) sweep();
+    fill();
+  };
+
+  /** For a danger whose call takes longer than nine of ten, a second one elsewhere; the first answer counts (Dean and Barroso, The Tail at Scale). */
+  const hedgeLater = (entry: Entry<Task>, first: Seat): Cancel => {
+    const p90Ms = serviceTime.p90Ms(clock.monotonicMs());
+    if (settings.hedgeShare <= 0 || entry.task.riskLevel !== "high" || p90Ms === 0) return () => {};
+    return clock.after(p90Ms, () => {
+      const leftMs = entry.deadlineAt - clock.nowMs();
+      const isWorthIt = leftMs > p90Ms && hedges < settings.hedgeShare * calls && inFlight < settings.maxConcurrent;
+      if (isClosed || entry.isOver || entry.calls >= callsMax || !isWorthIt) return;
+      const seat = quota.take(clock.monotonicMs(), first.group.name, entry.tokens);
+      if (!seat) return;
+      hedges++;
+      start(entry, seat, Math.min(settings.timeoutMs, leftMs), true);
+    });
+  };
+
+  const again = (entry: Entry<Task>, afterMs: number, avoid: string | null) => {
     if (entry.calls >= callsMax) return finish(entry, "refused", `given up after ${entry.calls} calls: ${entry.lastReason}`);
     entry.notBeforeMs = clock.monotonicMs() + afterMs;
     entry.avoid = avoid;
     line.enter(entry);
+    sweep();
   };
 
-  const settle = (entry: Waiting<Task>, outcome: CallOutcome, seat: Seat) => {
-    if (outcome.action === "answer") return finish(entry, "answered", "", outcome.text);
+  const settle = (entry: Entry<Task>, outcome: CallOutcome, seat: Seat) => {
+    if (outcome.action === "answer") {
+      entry.lastSeat = seat;
+      return finish(entry, "answered", "", outcome.text);
+    }
     entry.lastReason = outcome.reason;
+    if (entry.flights.size > 0) return; // the other call may still answer
     switch (outcome.action) {
       case "bad-answer":
         return finish(entry, "bad-answer", outcome.reason);
@@ -174,16 +265,19 @@ export const createDesk = <Task extends DeskTask>(ports: DeskPorts<Task>, settin
       new Promise((resolve, reject) => {
         if (signal.aborted || isClosed) return reject(signal.reason ?? new Error("the desk is closed"));
         const stop = () => {
+          entry.isOver = true;
           line.leave(entry);
+          for (const { abort } of entry.flights) abort.abort(signal.reason);
           reject(signal.reason);
         };
-        const deadlineAt = Math.min(task.deadlineAt, clock.nowMs() + waitMaxMs);
-        const entry: Waiting<Task> = {
+        const entry: Entry<Task> = {
           task,
-          deadlineAt,
-          urgencyMs: deadlineAt - riskRank(task.riskLevel) * headStartMs,
+          deadlineAt: Math.min(task.deadlineAt, clock.nowMs() + waitMaxMs),
           order: arrivals++,
+          tokens: ports.tokensOf(task),
           signal,
+          flights: new Set(),
+          isOver: false,
           notBeforeMs: 0,
           avoid: null,
           calls: 0,
@@ -197,8 +291,7 @@ export const createDesk = <Task extends DeskTask>(ports: DeskPorts<Task>, settin
           },
         };
         signal.addEventListener("abort", stop, { once: true });
-        line.enter(entry);
-        look();
+        arrived(entry);
       }),
     waiting: line.size,
     inFlight: () => inFlight,

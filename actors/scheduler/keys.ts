@@ -12,6 +12,8 @@ export type KeySpec = {
   readonly group: string;
   /** 1 is the highest. */
   readonly priority: number;
+  /** Calls in flight; null sets no bound of its own. */
+  readonly maxInFlight?: number | null | undefined;
 };
 
 export type Cooldown = {
@@ -37,9 +39,11 @@ export type KeyView = {
 };
 
 type Key = {
-  readonly spec: KeySpec;
+  spec: KeySpec;
   readonly recent: { readonly atMs: number; readonly failed: boolean }[];
   calls: number;
+  /** Calls by which keys take turns; one that joins late is not owed those that the others have made. */
+  turns: number;
   inFlight: number;
   /** 0 while the key is in good standing; otherwise when its rest ends and it may be tried with one call. */
   coolUntilMs: number;
@@ -57,11 +61,15 @@ export type KeyOutcome = "succeeded" | "failed" | "neutral";
 export type KeyPool = {
   /** A key of a group that `isOpen`, now in use; null when there is none. */
   readonly take: (nowMs: number, isOpen: (group: string) => boolean) => KeyUse | null;
+  /** Whether `take` would give one. */
+  readonly has: (nowMs: number, isOpen: (group: string) => boolean) => boolean;
   /** Says whether the key thereby goes to rest, or comes back from it. */
   readonly release: (use: KeyUse, outcome: KeyOutcome, nowMs: number) => "cooling" | "recovered" | null;
   /** Calls in flight end as they may; the key stays out of use until it is enabled. */
   readonly disable: (group: string, id: string, because: string) => void;
   readonly enable: (group: string, id: string) => void;
+  /** Other keys from now on; those that stay keep their standing, calls with those that go end as they may. */
+  readonly replace: (specs: readonly KeySpec[]) => void;
   /** The earliest time at which a key of the group may take a call; Infinity when all are out of use. */
   readonly hopeAtMs: (group: string, nowMs: number) => number;
   readonly view: (nowMs: number) => readonly KeyView[];
@@ -77,27 +85,31 @@ const failureRateMin = 0.2;
 const callsForFullRate = 10;
 
 export const createKeyPool = (specs: readonly KeySpec[], strategy: Strategy, cooldown: Cooldown): KeyPool => {
-  const keys: readonly Key[] = specs.map((spec) => ({
+  const fresh = (spec: KeySpec): Key => ({
     spec,
     recent: [],
     calls: 0,
+    turns: 0,
     inFlight: 0,
     coolUntilMs: 0,
     isTried: false,
     disabledBecause: null,
-  }));
+  });
+  let keys: readonly Key[] = specs.map(fresh);
   /** Which call with which key; a trial call ends a rest, no other does. */
   const uses = new WeakMap<KeyUse, { readonly key: Key; readonly isTrial: boolean }>();
-  const byGroup = Map.groupBy(keys, ({ spec }) => spec.group);
+  let byGroup = Map.groupBy(keys, ({ spec }) => spec.group);
   let lastTaken = -1;
 
   const find = (group: string, id: string) => keys.find(({ spec }) => spec.group === group && spec.id === id);
   const canTake = (key: Key, nowMs: number) =>
-    key.disabledBecause === null && (key.coolUntilMs === 0 || (key.coolUntilMs <= nowMs && !key.isTried));
+    key.disabledBecause === null &&
+    key.inFlight < (key.spec.maxInFlight ?? Number.POSITIVE_INFINITY) &&
+    (key.coolUntilMs === 0 || (key.coolUntilMs <= nowMs && !key.isTried));
 
   const precedes: Record<Strategy, (a: Key, b: Key) => number> = {
-    least_loaded: (a, b) => a.inFlight - b.inFlight || a.calls - b.calls,
-    weighted: (a, b) => a.calls * a.spec.priority - b.calls * b.spec.priority || a.spec.priority - b.spec.priority,
+    least_loaded: (a, b) => a.inFlight - b.inFlight || a.turns - b.turns,
+    weighted: (a, b) => a.turns * a.spec.priority - b.turns * b.spec.priority || a.spec.priority - b.spec.priority,
     round_robin: () => 0,
   };
 
@@ -149,6 +161,7 @@ export const createKeyPool = (specs: readonly KeySpec[], strategy: Strategy, coo
       if (!key) return null;
       lastTaken = index;
       key.calls++;
+      key.turns++;
       key.inFlight++;
       const isTrial = key.coolUntilMs !== 0;
       key.isTried = isTrial;
@@ -156,6 +169,8 @@ export const createKeyPool = (specs: readonly KeySpec[], strategy: Strategy, coo
       uses.set(use, { key, isTrial });
       return use;
     },
+
+    has: (nowMs, isOpen) => choose(nowMs, isOpen) !== -1,
 
     release(use, outcome, nowMs) {
       const taken = uses.get(use);
@@ -192,6 +207,20 @@ export const createKeyPool = (specs: readonly KeySpec[], strategy: Strategy, coo
       key.disabledBecause = null;
       key.coolUntilMs = 0;
       key.recent.length = 0;
+    },
+
+    replace(next) {
+      const known = new Map(keys.map((key) => [`${key.spec.group} ${key.spec.id}`, key]));
+      keys = next.map((spec) => {
+        const key = known.get(`${spec.group} ${spec.id}`);
+        if (!key) return fresh(spec);
+        key.spec = spec;
+        return key;
+      });
+      byGroup = Map.groupBy(keys, ({ spec }) => spec.group);
+      lastTaken = -1;
+      const least = keys.reduce((few, { turns }) => (turns > 0 ? Math.min(few, turns) : few), Number.POSITIVE_INFINITY);
+      if (Number.isFinite(least)) for (const key of keys) key.turns = Math.max(key.turns, least);
     },
 
     hopeAtMs(group, nowMs) {

@@ -1,8 +1,12 @@
-/** The line of tasks that wait for a call, by urgency, and when a task of it ends without one. */
-import type { RiskLevel } from "../../protocols/ids.ts";
+/**
+ * The line of tasks that wait for a call: who is next, and when a task ends without one. Danger goes before age, and cameras
+ * take turns: one that has had more than its share waits longer (start-time fair queueing, Goyal 1996, with age as the tag).
+ */
+import { type RiskLevel, riskRank } from "../../protocols/ids.ts";
 import type { Seat } from "./quota.ts";
 
 export type DeskTask = {
+  readonly cameraId: number;
   readonly capturedAt: number;
   readonly deadlineAt: number;
   readonly riskLevel: RiskLevel;
@@ -22,8 +26,8 @@ export type Ended = {
 export type Waiting<Task> = {
   readonly task: Task;
   readonly deadlineAt: number;
-  readonly urgencyMs: number;
   readonly order: number;
+  readonly tokens: number;
   readonly resolve: (ended: Ended) => void;
   readonly signal: AbortSignal;
   notBeforeMs: number;
@@ -39,52 +43,98 @@ export type Waiting<Task> = {
 export const leastCallMs = 50;
 /** Waiting so long for a place in a provider's one-second window is no want of quota. */
 const shortWaitMs = 1_500;
+/** Each level of risk stands before others as if it were so much older: dangerous first, yet nothing waits for ever. */
+const headStartMs = 2_000;
+/** Being a call ahead of the other cameras weighs as much as being so much younger. */
+const turnMs = 1_000;
+/** A call for a danger counts less against its camera. */
+const turnOf = (level: RiskLevel): number => 1 / (1 + riskRank(level));
+/** Beyond this many the cameras that were served longest ago are forgotten. */
+const camerasMax = 10_000;
 
-export type Line<Task> = {
-  readonly enter: (entry: Waiting<Task>) => void;
-  readonly leave: (entry: Waiting<Task>) => void;
-  /** The whole line, most urgent first; it is empty then. */
-  readonly takeAll: () => readonly Waiting<Task>[];
+export type Line<Entry> = {
+  readonly enter: (entry: Entry) => void;
+  readonly leave: (entry: Entry) => void;
+  /** The next that may go, taken out of the line; null when none may. `newestFirst`: there are more than can be served. */
+  readonly next: (nowMs: number, newestFirst: boolean) => Entry | null;
+  /** The turn of one that was taken out and had no call after all is not counted. */
+  readonly undo: (entry: Entry) => void;
+  /** The oldest first, but for those that came back. */
+  readonly all: () => Iterable<Entry>;
   readonly size: () => number;
 };
 
-export const createLine = <Task>(): Line<Task> => {
-  const line: Waiting<Task>[] = [];
+export const createLine = <Entry extends Waiting<DeskTask>>(): Line<Entry> => {
+  const line = new Set<Entry>();
+  /** Turns that each camera has had; never behind `clock`, so that a quiet time gives no claim to a flood. */
+  const turns = new Map<number, number>();
+  let clock = 0;
+  const turnsOf = (cameraId: number) => Math.max(clock, turns.get(cameraId) ?? 0);
+
+  const take = (entry: Entry) => {
+    line.delete(entry);
+    const { cameraId, riskLevel } = entry.task;
+    const begun = turnsOf(cameraId);
+    clock = Math.max(clock, Math.min(begun, leastTurns()));
+    turns.delete(cameraId);
+    turns.set(cameraId, begun + turnOf(riskLevel));
+    if (turns.size > camerasMax) for (const oldest of turns.keys()) return turns.delete(oldest);
+  };
+  /** Of the cameras that wait. */
+  const leastTurns = () => {
+    let least = Number.POSITIVE_INFINITY;
+    for (const { task } of line) least = Math.min(least, turnsOf(task.cameraId));
+    return least;
+  };
+
   return {
-    enter(entry) {
-      let low = 0;
-      let high = line.length;
-      while (low < high) {
-        const middle = (low + high) >>> 1;
-        const other = line[middle];
-        if (other && (other.urgencyMs - entry.urgencyMs || other.order - entry.order) <= 0) low = middle + 1;
-        else high = middle;
+    enter: (entry) => void line.add(entry),
+    leave: (entry) => void line.delete(entry),
+    undo({ task }) {
+      turns.set(task.cameraId, (turns.get(task.cameraId) ?? 0) - turnOf(task.riskLevel));
+    },
+    next(nowMs, newestFirst) {
+      let best: Entry | null = null;
+      let bestAt = Number.POSITIVE_INFINITY;
+      for (const entry of line) {
+        if (entry.notBeforeMs > nowMs) continue;
+        const { task, deadlineAt } = entry;
+        const age = newestFirst ? -task.capturedAt : deadlineAt;
+        const at = age - riskRank(task.riskLevel) * headStartMs + (turnsOf(task.cameraId) - clock) * turnMs;
+        const isFirst = at < bestAt || (at === bestAt && best !== null && entry.order < best.order);
+        if (!isFirst) continue;
+        best = entry;
+        bestAt = at;
       }
-      line.splice(low, 0, entry);
+      if (best) take(best);
+      return best;
     },
-    leave(entry) {
-      const at = line.indexOf(entry);
-      if (at !== -1) line.splice(at, 1);
-    },
-    takeAll: () => line.splice(0),
-    size: () => line.length,
+    all: () => line,
+    size: () => line.size,
   };
 };
 
+/** At most half of the whole time: what calls took in a slow spell must not shut out every task that comes after it. */
+export const needMsOf = ({ task }: Waiting<DeskTask>, p90Ms: number): number =>
+  Math.max(leastCallMs, Math.min(p90Ms + leastCallMs, (task.deadlineAt - task.capturedAt) / 2));
+
 /**
  * Null while the task may go on; otherwise how it ends without a further call. `hopeInMs` is when a quota group may take one,
- * `p90Ms` how long calls take of late.
+ * `p90Ms` how long calls take of late; `isShut`, whether none can for other reasons than their number.
  */
-export const endOf = <Task extends DeskTask>(
-  { task, calls }: Waiting<Task>,
+export const endOf = (
+  entry: Waiting<DeskTask>,
   leftMs: number,
   hopeInMs: number,
   p90Ms: number,
+  isShut: boolean,
 ): [Ended["end"], string] | null => {
+  const { calls } = entry;
   if (leftMs <= 0)
     return ["expired", calls > 0 ? `the deadline passed after ${calls} calls` : "the deadline passed before a call"];
   if (hopeInMs >= leftMs && hopeInMs > shortWaitMs) return ["no-quota", "no quota group can take a call before the deadline"];
-  // At most half of the whole time: what calls took in a slow spell must not shut out every task that comes after it.
-  const needMs = Math.max(leastCallMs, Math.min(p90Ms + leastCallMs, (task.deadlineAt - task.capturedAt) / 2));
-  return leftMs < needMs ? ["expired", "too little time was left for a call"] : null;
+  if (leftMs >= needMsOf(entry, p90Ms)) return null;
+  return isShut
+    ? ["no-quota", "no quota group was in order before the deadline"]
+    : ["expired", "too little time was left for a call"];
 };

@@ -7,10 +7,14 @@ import type { CallOutcome } from "./outcome.ts";
 import type { GroupView, QuotaEvent } from "./quota.ts";
 
 export type Meter = {
-  readonly called: (record: CallRecord, nowMs: number) => void;
+  readonly called: (record: CallRecord<unknown>, nowMs: number) => void;
+  /** A task ended without a call. */
+  readonly avoided: (reason: AvoidedReason) => void;
   readonly changed: (event: QuotaEvent) => void;
   readonly report: (groups: readonly GroupView[], waiting: number, inFlight: number) => void;
 };
+
+export type AvoidedReason = "answered-before" | "duplicate" | "deadline" | "no-quota" | "no-keys" | "budget" | "budget-soft";
 
 const stateNumbers: Record<KeyState, number> = { available: 1, in_use: 2, cooling: 3, disabled: 4 };
 /** One line stands for all failed calls of so long. */
@@ -37,9 +41,10 @@ export const createMeter = (metrics: Metrics, log: Log): Meter => {
   let loggedAtMs = Number.NEGATIVE_INFINITY;
   let suppressed = 0;
   return {
-    called({ seat, outcome, durationMs, usage }, nowMs) {
+    called({ seat, outcome, durationMs, usage, isHedge }, nowMs) {
       const labels = { model: seat.group.model, api_key_id: seat.keyId };
       metrics.llmRequests.inc({ ...labels, status: statusOf(outcome) });
+      if (isHedge) metrics.llmHedges.inc({ outcome: statusOf(outcome) });
       metrics.keyCalls.inc({ pool_id: seat.group.name, key_id: seat.keyId });
       if (outcome.action !== "aborted") metrics.llmLatency.observe(labels, durationMs / 1_000);
       if (usage) {
@@ -55,6 +60,8 @@ export const createMeter = (metrics: Metrics, log: Log): Meter => {
       loggedAtMs = nowMs;
       suppressed = 0;
     },
+
+    avoided: (reason) => metrics.callsAvoided.inc({ reason }),
 
     changed: ({ group, keyId, what, reason }) =>
       log.warn("llm.group", { group, ...(keyId === null ? {} : { keyId }), change: what, reason }),

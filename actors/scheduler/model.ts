@@ -6,21 +6,25 @@ import type { Log } from "../../runtime/log.ts";
 import type { Metrics } from "../../runtime/metrics.ts";
 import type { Random } from "../../runtime/random.ts";
 import type { Store } from "../../runtime/store.ts";
-import { createDesk, type DeskSettings } from "./desk.ts";
+import type { Accounts } from "./accounts.ts";
+import { type CallRecord, createDesk, type DeskSettings } from "./desk.ts";
+import { isAffordable } from "./ledger.ts";
+import type { Ended } from "./line.ts";
 import { createMeter } from "./meter.ts";
 import { callChat, type Fetch } from "./openai.ts";
 import { type PromptTemplate, renderPrompt } from "./prompt.ts";
-import { createQuota, type GroupView, type QuotaSettings } from "./quota.ts";
+import type { QuotaEvent, Seat } from "./quota.ts";
 import { answerKey, decodeAnswer, encodeAnswer, isWorthKeeping, resultOf } from "./result.ts";
 import type { Language } from "./rules.ts";
+import { createShadow } from "./shadow.ts";
 
-export type ModelSettings = DeskSettings &
-  QuotaSettings & {
-    readonly prompt: PromptTemplate;
-    readonly language: Language;
-  };
+export type ModelSettings = DeskSettings & {
+  readonly prompt: PromptTemplate;
+  readonly language: Language;
+};
 
 export type ModelPorts = {
+  readonly accounts: Accounts;
   readonly fetch: Fetch;
   readonly store: Store;
   readonly clock: Clock;
@@ -32,21 +36,24 @@ export type ModelPorts = {
 export type ModelAssessor = {
   /** Rejects only when `signal` is aborted. A task already under way gives the same promise. */
   readonly assess: (task: AssessmentTask, signal: AbortSignal) => Promise<AssessmentResult>;
-  readonly quota: () => readonly GroupView[];
   /** Brings the gauges up to date. */
   readonly report: () => void;
+  /** Tells of a change of keys or groups. */
+  readonly changed: (events: readonly QuotaEvent[]) => void;
   readonly close: () => void;
 };
 
 /** The asked schema needs some 200; Chinese takes about a token a character. */
 const tokensMax = 800;
+/** Of a question and its answer, before providers have said: the prompt, a crop of 640 × 640, the answer; then each object. */
+const [questionTokens, pictureTokens, objectTokens] = [1_100, 550, 40];
 /** As long as the task itself is kept. */
 const answerTtlMs = 2 * 3_600_000;
 /** A store that hangs costs a copy after a crash at most; a verdict that comes too late costs the verdict. */
 const storeTimeoutMs = 1_000;
 
 /** The value, or `instead` when the store fails or hangs. */
-const boundedBy = async <T>(clock: Clock, work: Promise<T>, instead: T, failed: (reason: string) => void): Promise<T> => {
+export const boundedBy = async <T>(clock: Clock, work: Promise<T>, instead: T, failed: (reason: string) => void): Promise<T> => {
   let cancel = () => {};
   const late = new Promise<T>((resolve) => {
     cancel = clock.after(storeTimeoutMs, () => {
@@ -63,54 +70,79 @@ const boundedBy = async <T>(clock: Clock, work: Promise<T>, instead: T, failed: 
   return outcome;
 };
 
+const tokensOf = ({ image, detectedObjects }: AssessmentTask): number =>
+  questionTokens + (image.byteLength > 0 ? pictureTokens : 0) + objectTokens * detectedObjects.length;
+
+/** Ends without a call: the rules assess. */
+const withoutCall = (reason: string): Ended => ({
+  end: "no-quota",
+  text: "",
+  reason,
+  model: null,
+  keyId: null,
+  calls: 0,
+  durationMs: 0,
+});
+
 export const createModelAssessor = (settings: ModelSettings, ports: ModelPorts): ModelAssessor => {
   const { prompt, language } = settings;
-  const { fetch, store, clock, random, metrics, log } = ports;
-  const quota = createQuota(settings);
+  const { accounts, fetch, store, clock, random, metrics, log } = ports;
+  const { quota, ledger, demand } = accounts;
   const meter = createMeter(metrics, log);
-  const defaultModel = settings.groups[0]?.model ?? "";
   const underWay = new Map<string, Promise<AssessmentResult>>();
 
-  const desk = createDesk<AssessmentTask>(
-    {
-      clock,
-      random,
-      quota,
-      call: (seat, task, timeoutMs, signal) => {
-        const { baseUrl, model } = seat.group;
-        const request = {
-          baseUrl,
-          model,
-          apiKey: seat.secret,
-          jsonMode: seat.jsonMode,
-          tokensMax,
-          timeoutMs,
-          image: task.image,
-        };
-        return callChat({ fetch, clock }, { ...request, ...renderPrompt(prompt, task) }, signal);
-      },
-      called: (record) => meter.called(record, clock.monotonicMs()),
-      changed(event) {
-        meter.changed(event);
-        report();
-      },
-    },
-    settings,
-  );
+  const call = (seat: Seat, task: AssessmentTask, timeoutMs: number, signal: AbortSignal) => {
+    const { baseUrl, model } = seat.group;
+    const request = { baseUrl, model, apiKey: seat.secret, format: seat.format, tokensMax, timeoutMs, image: task.image };
+    return callChat({ fetch, clock }, { ...request, ...renderPrompt(prompt, task) }, signal);
+  };
+  const called = (record: CallRecord<AssessmentTask>) => {
+    const { task, seat, outcome, usage, durationMs } = record;
+    const nowMs = clock.monotonicMs();
+    meter.called(record, nowMs);
+    const { name: group, price } = seat.group;
+    const cost = ledger.enter(
+      { group, keyId: seat.keyId, cameraId: task.cameraId, price, usage, answered: outcome.action === "answer" },
+      clock.nowMs(),
+    );
+    if (outcome.action === "answer" && usage) demand.call(usage.promptTokens + usage.completionTokens, cost, durationMs, nowMs);
+  };
+  const changed = (event: QuotaEvent) => {
+    meter.changed(event);
+    report();
+  };
+  const desk = createDesk<AssessmentTask>({ clock, random, quota, tokensOf, call, called, changed }, settings);
+  const shadow = accounts.shadow && createShadow({ ...accounts.shadow, clock, random, tokensOf, call, called, changed, metrics });
   const report = () => meter.report(quota.view(clock.monotonicMs()), desk.waiting(), desk.inFlight());
 
   const storeFailed = (reason: string) => metrics.pipelineErrors.inc({ error_type: reason, component: "scheduler" });
 
+  const endOf = async (task: AssessmentTask, signal: AbortSignal): Promise<Ended> => {
+    const spent = ledger.spent(task.cameraId, clock.nowMs());
+    if (!isAffordable(spent, task.riskLevel)) {
+      meter.avoided(spent === "hard" ? "budget" : "budget-soft");
+      return withoutCall(spent === "hard" ? "the day's budget is spent" : "the day's budget is kept for dangers");
+    }
+    const ended = await desk.assess(task, signal);
+    if (ended.calls === 0) meter.avoided(ended.end === "no-quota" ? "no-quota" : "deadline");
+    return ended;
+  };
+
   const work = async (task: AssessmentTask, signal: AbortSignal): Promise<AssessmentResult> => {
     const kept = await boundedBy(clock, store.get(answerKey(task.taskId)), null, storeFailed);
     const earlier = kept ? decodeAnswer(kept, task.taskId) : null;
-    if (earlier) return earlier;
-    const ended = await desk.assess(task, signal);
-    const result = resultOf(task, ended, language, defaultModel);
+    if (earlier) {
+      meter.avoided("answered-before");
+      return earlier;
+    }
+    demand.task(task.cameraId, clock.monotonicMs());
+    const ended = await endOf(task, signal);
+    const result = resultOf(task, ended, language, accounts.defaultModel());
     if (isWorthKeeping(result)) {
       const fact = { key: answerKey(task.taskId), bytes: encodeAnswer(result), ttlMs: answerTtlMs };
       await boundedBy(clock, store.put([fact]), undefined, storeFailed);
     }
+    if (ended.end === "answered") shadow?.compare(task, result);
     return result;
   };
 
@@ -122,8 +154,11 @@ export const createModelAssessor = (settings: ModelSettings, ports: ModelPorts):
       underWay.set(task.taskId, fresh);
       return fresh;
     },
-    quota: () => quota.view(clock.monotonicMs()),
     report,
-    close: desk.close,
+    changed: (events) => events.forEach(changed),
+    close() {
+      desk.close();
+      shadow?.close();
+    },
   };
 };

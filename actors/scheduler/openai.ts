@@ -4,7 +4,9 @@
  */
 import type { Clock } from "../../runtime/clock.ts";
 import { reasonOf } from "../../runtime/errors.ts";
+import type { Format } from "./group.ts";
 import { type CallOutcome, classify, maskedReason } from "./outcome.ts";
+import { responseFormat } from "./response-format.ts";
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
@@ -16,8 +18,8 @@ export type ChatRequest = {
   readonly user: string;
   /** JPEG; empty sends no picture. */
   readonly image: Uint8Array;
-  /** Ask for a JSON object; some models refuse the field. */
-  readonly jsonMode: boolean;
+  /** How the form of the answer is asked for; some models refuse some. */
+  readonly format: Format;
   readonly tokensMax: number;
   readonly timeoutMs: number;
 };
@@ -25,14 +27,14 @@ export type ChatRequest = {
 /** Of an answer; a model that says more than this is out of its mind. */
 const bodyMaxBytes = 1_048_576;
 
-const bodyOf = ({ model, system, user, image, jsonMode, tokensMax }: ChatRequest): string => {
+const bodyOf = ({ model, system, user, image, format, tokensMax }: ChatRequest): string => {
   const text = { type: "text", text: user };
   const picture = { type: "image_url", image_url: { url: `data:image/jpeg;base64,${image.toBase64()}` } };
   return JSON.stringify({
     model,
     temperature: 0,
     max_tokens: tokensMax,
-    ...(jsonMode ? { response_format: { type: "json_object" } } : {}),
+    ...responseFormat(format),
     messages: [
       { role: "system", content: system },
       { role: "user", content: image.byteLength > 0 ? [picture, text] : [text] },
@@ -103,7 +105,7 @@ const send = async (fetch: Fetch, request: ChatRequest, clock: Clock, signal: Ab
   });
   const body = await readBody(response);
   if (response.ok) return body === null ? { action: "bad-answer", reason: "the response is longer than 1 MiB" } : answerOf(body);
-  return classify(response.status, body ?? "", response.headers, { nowMs: clock.nowMs(), jsonMode: request.jsonMode });
+  return classify(response.status, body ?? "", response.headers, { nowMs: clock.nowMs(), format: request.format });
 };
 
 /** Never rejects. Ends at the timeout or the abort even if `fetch` heeds neither. */

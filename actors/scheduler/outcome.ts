@@ -1,10 +1,12 @@
 /** What became of a call, as what to do next. The one place that knows the providers' statuses and texts. */
 
+import type { Format } from "./group.ts";
+
 export type Usage = { readonly promptTokens: number; readonly completionTokens: number };
 
 /**
  * `retry-elsewhere` trouble of a provider · `retry-after` the whole group must slow down · `retry-plain` the model takes no
- * JSON mode · `park-key` this key is of no use · `park-model` this address or model is of no use · `give-up` this question is
+ * such form of answer · `park-key` this key is of no use · `park-model` this address or model is of no use · `give-up` this question is
  * refused · `bad-answer` answered, but not with text · `aborted` by ourselves.
  */
 export type CallOutcome =
@@ -78,7 +80,7 @@ export const classify = (
   status: number,
   body: string,
   headers: Headers,
-  asked: { readonly nowMs: number; readonly jsonMode: boolean },
+  asked: { readonly nowMs: number; readonly format: Format },
 ): CallOutcome => {
   const words = wordsOf(body);
   const reason = `HTTP ${status}${words.trim() === "" ? "" : `: ${words.trim()}`}`;
@@ -94,7 +96,8 @@ export const classify = (
       : { action: "retry-after", cause: "unavailable", afterMs, reason };
   }
   // What is left is about the request: 400, 413, 415, 422.
-  if (asked.jsonMode && /response_format|json_object|json mode/i.test(words)) return { action: "retry-plain", reason };
+  if (asked.format !== "text" && /response_format|json[_ ](object|schema|mode)/i.test(words))
+    return { action: "retry-plain", reason };
   if (/arrearage|good standing|overdue/i.test(words)) return { action: "park-key", reason };
   if (/model.{0,80}(not exist|not found|not support|unsupported)|model_not_found/i.test(words))
     return { action: "park-model", reason };

@@ -1,19 +1,12 @@
 /**
- * Quota groups: an account and a model whose limits all its keys share. Says which key may make a call now, and learns from
- * what became of it. Pure state over a time that is handed in.
+ * All quota groups together. Says which key of which group may make a call now, and learns from what became of it. Pure state
+ * over a time that is handed in.
  */
+import { createGroup, type Format, type Group, type GroupState, type KeptGroup, type QuotaGroup, type Ticket } from "./group.ts";
+import { createHistory, replay, type Second } from "./history.ts";
 import { type Cooldown, createKeyPool, type KeyOutcome, type KeyUse, type KeyView, type Strategy } from "./keys.ts";
 import type { CallOutcome } from "./outcome.ts";
 import { type RateLimits, type SendLimit, sendLimit } from "./window.ts";
-
-export type QuotaGroup = {
-  readonly name: string;
-  readonly baseUrl: string;
-  readonly model: string;
-  readonly limits: RateLimits;
-  readonly maxInFlight: number | null;
-  readonly keys: readonly { readonly id: string; readonly priority: number; readonly secret: string }[];
-};
 
 export type QuotaSettings = {
   readonly groups: readonly QuotaGroup[];
@@ -21,6 +14,12 @@ export type QuotaSettings = {
   readonly cooldown: Cooldown;
   /** Over all groups together. */
   readonly limits: RateLimits;
+  /** The share of every limit that is left unused. */
+  readonly headroom: number;
+  /** Most calls in flight of a group that names no number of its own. */
+  readonly maxConcurrent: number;
+  /** The strictest form of answer that models are asked for at first. */
+  readonly format: Format;
 };
 
 /** The right to make one call now; given back by `release`. */
@@ -28,18 +27,24 @@ export type Seat = {
   readonly group: QuotaGroup;
   readonly keyId: string;
   readonly secret: string;
-  /** Ask this group's model for a JSON object. */
-  readonly jsonMode: boolean;
+  /** How this group's model is asked for the form of its answer. */
+  readonly format: Format;
   readonly takenAtMs: number;
 };
 
 export type GroupView = {
   readonly name: string;
   readonly model: string;
+  readonly state: GroupState;
   readonly inFlight: number;
+  readonly inFlightMax: number;
   readonly pausedForMs: number;
   readonly pausedBecause: string | null;
-  readonly keys: readonly KeyView[];
+  /** Calls a second, after the provider called them too many. */
+  readonly slowedTo: number | null;
+  readonly limits: RateLimits;
+  readonly used: RateLimits;
+  readonly keys: readonly (KeyView & { readonly masked: string })[];
 };
 
 /** What changed for a key or group, worth a line in the log. */
@@ -50,155 +55,218 @@ export type QuotaEvent = {
   readonly reason: string;
 };
 
+/** What the next process must know of this one's sending. */
+export type KeptQuota = { readonly groups: Readonly<Record<string, KeptGroup>>; readonly overall: readonly Second[] };
+
 export type Quota = {
-  /** A seat in another group than `avoid` when there is one, else in that one; null when no call may be made now. */
-  readonly take: (nowMs: number, avoid: string | null) => Seat | null;
+  /** A seat for a call of about so many tokens, in another group than `avoid` when there is one; null when no call may be made now. */
+  readonly take: (nowMs: number, avoid: string | null, tokens?: number) => Seat | null;
+  /** Whether `take` would give a seat to a usual call. */
+  readonly hasRoom: (nowMs: number) => boolean;
   /** `isBlamed`: a failure that is the provider's, not that of a call of ours with too little time. */
-  readonly release: (seat: Seat, outcome: CallOutcome, isBlamed: boolean, nowMs: number) => QuotaEvent | null;
+  readonly release: (seat: Seat, outcome: CallOutcome, isBlamed: boolean, nowMs: number) => readonly QuotaEvent[];
   /** The earliest time at which some group may take a call; Infinity when none will. */
   readonly hopeAtMs: (nowMs: number) => number;
-  readonly disable: (group: string, keyId: string, because: string) => void;
-  readonly enable: (group: string, keyId: string) => void;
+  /** Whether trouble or refusals, rather than the pace of calls, keep every group from taking one. */
+  readonly isShut: (nowMs: number) => boolean;
+  /** False when there is no such key. */
+  readonly disable: (group: string, keyId: string, because: string) => boolean;
+  readonly enable: (group: string, keyId: string) => boolean;
+  /** Other groups and keys from now on. What is known of those that stay is kept; a key of another value starts afresh. */
+  readonly replace: (groups: readonly QuotaGroup[], nowMs: number) => readonly QuotaEvent[];
   readonly view: (nowMs: number) => readonly GroupView[];
+  /** Calls that were sent. */
+  readonly sends: () => number;
+  readonly kept: (nowMs: number) => KeptQuota;
+  readonly recall: (kept: KeptQuota, nowMs: number) => void;
 };
 
-/** Calls travel unevenly: our windows are longer than the provider's by so much. */
-const slackMs = 50;
-/** First pause after a throttled call without Retry-After; doubled for each further one. */
-const throttlePauseMs = 1_000;
-const throttlePauseMaxMs = 8_000;
-/** Until a model or address that was not found is tried again: someone may have mended it there. */
-const parkedModelMs = 600_000;
-
-type Group = {
-  readonly spec: QuotaGroup;
-  readonly limit: SendLimit;
-  inFlight: number;
-  pausedUntilMs: number;
-  pausedBecause: string | null;
-  throttlesInRow: number;
-  jsonMode: boolean;
-};
-
-const pause = (group: Group, nowMs: number, forMs: number, because: string) => {
-  group.pausedUntilMs = Math.max(group.pausedUntilMs, nowMs + forMs);
-  group.pausedBecause = because;
-};
+/** The last characters tell keys apart; a short one is not shown in part. */
+export const masked = (secret: string): string => (secret.length >= 12 ? `…${secret.slice(-4)}` : "…");
 
 const keyOutcome = (outcome: CallOutcome, isBlamed: boolean): KeyOutcome => {
   if (outcome.action === "answer") return "succeeded";
   return outcome.action === "retry-elsewhere" && isBlamed ? "failed" : "neutral";
 };
 
-export const createQuota = ({ groups: specs, selection, cooldown, limits }: QuotaSettings): Quota => {
-  const groups = new Map<string, Group>();
-  for (const spec of specs) {
-    const limit = sendLimit(spec.limits, slackMs);
-    const fresh = { inFlight: 0, pausedUntilMs: 0, pausedBecause: null, throttlesInRow: 0, jsonMode: true };
-    groups.set(spec.name, { spec, limit, ...fresh });
-  }
-  const overall = sendLimit(limits, slackMs);
-  const pool = createKeyPool(
-    specs.flatMap(({ name, keys }) => keys.map(({ id, priority }) => ({ id, priority, group: name }))),
-    selection,
-    cooldown,
-  );
-  const uses = new WeakMap<Seat, KeyUse>();
+const keysOf = (groups: readonly QuotaGroup[]) =>
+  groups.flatMap(({ name, keys }) => keys.map(({ id, priority, maxInFlight }) => ({ id, priority, maxInFlight, group: name })));
 
-  const isOpen = (group: Group, nowMs: number) =>
-    group.pausedUntilMs <= nowMs &&
-    group.inFlight < (group.spec.maxInFlight ?? Number.POSITIVE_INFINITY) &&
-    group.limit.nextAtMs(nowMs) <= nowMs;
+type Use = {
+  readonly use: KeyUse;
+  readonly group: Group;
+  readonly ticket: Ticket;
+  readonly settleOverall: (tokens: number) => void;
+};
 
-  const seatOf = (use: KeyUse, nowMs: number): Seat | null => {
+export const createQuota = (settings: QuotaSettings): Quota => {
+  const { selection, cooldown, limits, headroom, maxConcurrent, format } = settings;
+  const newGroup = (spec: QuotaGroup) => createGroup(spec, headroom, maxConcurrent, format);
+  let groups = new Map(settings.groups.map((spec) => [spec.name, newGroup(spec)]));
+  const pool = createKeyPool(keysOf(settings.groups), selection, cooldown);
+  const overall: SendLimit = sendLimit(limits, headroom);
+  const history = createHistory();
+  const uses = new WeakMap<Seat, Use>();
+  let sends = 0;
+  const keyOf = (group: string, id: string) =>
+    groups
+      .get(group)
+      ?.spec()
+      .keys.find((key) => key.id === id);
+
+  const seatOf = (use: KeyUse, nowMs: number, tokens: number): Seat | null => {
     const group = groups.get(use.group);
-    const key = group?.spec.keys.find(({ id }) => id === use.id);
+    const key = keyOf(use.group, use.id);
     if (!group || !key) return null;
-    group.limit.take(nowMs);
-    overall.take(nowMs);
-    group.inFlight++;
-    const seat: Seat = { group: group.spec, keyId: key.id, secret: key.secret, jsonMode: group.jsonMode, takenAtMs: nowMs };
-    uses.set(seat, use);
+    const guessed = group.estimate(tokens);
+    const sent = overall.take(nowMs, guessed);
+    history.add(nowMs, guessed);
+    sends++;
+    const ticket = group.take(nowMs, tokens);
+    const seat: Seat = { group: group.spec(), keyId: key.id, secret: key.secret, format: ticket.format, takenAtMs: nowMs };
+    uses.set(seat, { use, group, ticket, settleOverall: (used) => overall.settle(sent, used) });
     return seat;
   };
 
-  /** A throttled call slows its whole group: the limit is the account's, and another key of it would meet the same. */
-  const throttle = (group: Group, seat: Seat, afterMs: number | null, nowMs: number, reason: string): boolean => {
-    // Calls that were under way when the pause began met the same wall: they may lengthen it, but are no further offence.
-    const isNew = seat.takenAtMs >= group.pausedUntilMs;
-    if (!isNew && afterMs === null) return false;
-    if (isNew) group.throttlesInRow++;
-    pause(group, nowMs, afterMs ?? Math.min(throttlePauseMaxMs, throttlePauseMs * 2 ** (group.throttlesInRow - 1)), reason);
-    return isNew;
+  const usageOf = (outcome: CallOutcome): number => {
+    const usage = "usage" in outcome ? outcome.usage : undefined;
+    return usage ? usage.promptTokens + usage.completionTokens : 0;
+  };
+
+  const largestOf = (tokens: number) => {
+    let most = 0;
+    for (const group of groups.values()) most = Math.max(most, group.estimate(tokens));
+    return most;
   };
 
   return {
-    take(nowMs, avoid) {
-      if (overall.nextAtMs(nowMs) > nowMs) return null;
-      const open = (name: string) => {
-        const group = groups.get(name);
-        return group !== undefined && isOpen(group, nowMs);
-      };
-      const elsewhere = avoid === null ? null : pool.take(nowMs, (name) => name !== avoid && open(name));
-      const use = elsewhere ?? pool.take(nowMs, open);
-      return use ? seatOf(use, nowMs) : null;
+    hasRoom: (nowMs) =>
+      overall.nextAtMs(nowMs, 0) <= nowMs && pool.has(nowMs, (name) => groups.get(name)?.isOpen(nowMs, 0) ?? false),
+
+    take(nowMs, avoid, tokens = 0) {
+      const isOpen = (name: string) => groups.get(name)?.isOpen(nowMs, tokens) ?? false;
+      if (overall.nextAtMs(nowMs, largestOf(tokens)) > nowMs) return null;
+      const elsewhere = avoid === null ? null : pool.take(nowMs, (name) => name !== avoid && isOpen(name));
+      const use = elsewhere ?? pool.take(nowMs, isOpen);
+      return use ? seatOf(use, nowMs, tokens) : null;
     },
 
     release(seat, outcome, isBlamed, nowMs) {
-      const use = uses.get(seat);
-      const group = groups.get(seat.group.name);
-      if (!use || !group) return null;
+      const taken = uses.get(seat);
+      if (!taken) return [];
       uses.delete(seat);
-      group.inFlight--;
-      const change = pool.release(use, keyOutcome(outcome, isBlamed), nowMs);
-      const isSincePause = seat.takenAtMs >= group.pausedUntilMs;
-      const event = (what: string, reason: string, keyId: string | null = use.id) => ({ group: use.group, keyId, what, reason });
-      switch (outcome.action) {
-        case "answer":
-          if (isSincePause) group.throttlesInRow = 0;
-          return change === "recovered" ? event("key recovered", "a trial call succeeded") : null;
-        case "retry-after":
-          return throttle(group, seat, outcome.afterMs, nowMs, outcome.reason)
-            ? event("group paused", outcome.reason, null)
-            : null;
-        case "retry-plain":
-          group.jsonMode = false;
-          return event("JSON mode left out", outcome.reason, null);
-        case "park-key":
-          pool.disable(use.group, use.id, outcome.reason);
-          return event("key disabled", outcome.reason);
-        case "park-model":
-          pause(group, nowMs, parkedModelMs, outcome.reason);
-          return event("group parked", outcome.reason, null);
-        case "retry-elsewhere":
-          return change === "cooling" ? event("key cooling", outcome.reason) : null;
-        default:
-          return null;
+      const { use, group, ticket, settleOverall } = taken;
+      const used = usageOf(outcome);
+      if (used > 0) settleOverall(used);
+      const standing = pool.release(use, keyOutcome(outcome, isBlamed), nowMs);
+      const events: QuotaEvent[] = group
+        .release(ticket, outcome, isBlamed, nowMs)
+        .map((change) => ({ group: use.group, keyId: null, ...change }));
+      const ofKey = (what: string, reason: string) => events.unshift({ group: use.group, keyId: use.id, what, reason });
+      // A key that was mended while the call was out is not judged by the old one.
+      if (outcome.action === "park-key" && keyOf(use.group, use.id)?.secret === seat.secret) {
+        pool.disable(use.group, use.id, outcome.reason);
+        ofKey("key disabled", outcome.reason);
       }
+      if (standing === "recovered") ofKey("key recovered", "a trial call succeeded");
+      if (standing === "cooling" && outcome.action === "retry-elsewhere") ofKey("key cooling", outcome.reason);
+      return events;
     },
 
     hopeAtMs(nowMs) {
       let earliest = Number.POSITIVE_INFINITY;
       for (const [name, group] of groups) {
-        const atMs = Math.max(pool.hopeAtMs(name, nowMs), group.pausedUntilMs, group.limit.nextAtMs(nowMs));
+        const atMs = Math.max(pool.hopeAtMs(name, nowMs), group.standsAtMs(nowMs), group.allowedAtMs(nowMs));
         earliest = Math.min(earliest, atMs);
       }
       return Math.max(earliest, overall.nextAtMs(nowMs));
     },
 
-    disable: pool.disable,
-    enable: pool.enable,
+    isShut(nowMs) {
+      for (const [name, group] of groups) {
+        if (group.state(nowMs) === "open" && pool.hopeAtMs(name, nowMs) <= nowMs) return false;
+      }
+      return true;
+    },
+
+    disable(group, id, because) {
+      if (!keyOf(group, id)) return false;
+      pool.disable(group, id, because);
+      return true;
+    },
+    enable(group, id) {
+      if (!keyOf(group, id)) return false;
+      pool.enable(group, id);
+      groups.get(group)?.pardon();
+      return true;
+    },
+
+    replace(specs, nowMs) {
+      const before = new Map(
+        [...groups.values()].flatMap((group) => group.spec().keys.map((key) => [`${group.spec().name} ${key.id}`, key.secret])),
+      );
+      const next = specs.map((spec) => {
+        const known = groups.get(spec.name);
+        known?.replace(spec, nowMs);
+        return [spec.name, known ?? newGroup(spec)] as const;
+      });
+      groups = new Map(next);
+      pool.replace(keysOf(specs));
+      const events: QuotaEvent[] = [];
+      for (const { name, keys } of specs) {
+        for (const { id, secret } of keys) {
+          const was = before.get(`${name} ${id}`);
+          before.delete(`${name} ${id}`);
+          if (was === secret) continue;
+          if (was !== undefined) pool.enable(name, id);
+          events.push({
+            group: name,
+            keyId: id,
+            what: was === undefined ? "key added" : "key changed",
+            reason: "the configuration changed",
+          });
+        }
+      }
+      for (const gone of before.keys()) {
+        const [group = "", keyId = ""] = gone.split(" ");
+        events.push({ group, keyId, what: "key removed", reason: "the configuration changed" });
+      }
+      return events;
+    },
 
     view(nowMs) {
       const keys = Map.groupBy(pool.view(nowMs), ({ group }) => group);
-      return [...groups.values()].map(({ spec, inFlight, pausedUntilMs, pausedBecause }) => ({
-        name: spec.name,
-        model: spec.model,
-        inFlight,
-        pausedForMs: Math.max(0, pausedUntilMs - nowMs),
-        pausedBecause: pausedUntilMs > nowMs ? pausedBecause : null,
-        keys: keys.get(spec.name) ?? [],
-      }));
+      return [...groups.values()].map((group) => {
+        const spec = group.spec();
+        const secrets = new Map(spec.keys.map(({ id, secret }) => [id, secret]));
+        return {
+          name: spec.name,
+          model: spec.model,
+          state: group.state(nowMs),
+          inFlight: group.inFlight(),
+          inFlightMax: group.inFlightMax(),
+          pausedForMs: group.pausedForMs(nowMs),
+          pausedBecause: group.pausedBecause(nowMs),
+          slowedTo: group.slowedTo(nowMs),
+          limits: spec.limits,
+          used: group.used(nowMs),
+          keys: (keys.get(spec.name) ?? []).map((key) => ({ ...key, masked: masked(secrets.get(key.id) ?? "") })),
+        };
+      });
+    },
+
+    sends: () => sends,
+    kept: (nowMs) => ({
+      groups: Object.fromEntries([...groups].map(([name, group]) => [name, group.kept(nowMs)])),
+      overall: history.seconds(nowMs),
+    }),
+    recall(kept, nowMs) {
+      for (const [name, group] of groups) {
+        const known = Object.hasOwn(kept.groups, name) ? kept.groups[name] : undefined;
+        if (known) group.recall(known, nowMs);
+      }
+      for (const { agoMs, calls, tokens } of kept.overall) history.add(nowMs - agoMs, tokens, calls);
+      replay(overall, kept.overall, nowMs);
     },
   };
 };

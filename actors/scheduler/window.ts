@@ -1,20 +1,30 @@
 /**
- * Limits on when calls may be sent: at most so many in any window of a length. A sliding log of send times (not a bucket,
- * which would allow twice the limit across its edge). Time is handed in.
+ * Limits on when calls may be sent. Counts are held in sliding logs of send times: exact in every window, where a bucket
+ * would let twice the limit pass across its edge. Time is handed in.
  */
 
-export type RateLimits = { readonly rps?: number | undefined; readonly rpm?: number | undefined };
-
-export type SendLimit = {
-  /** The earliest time at which a call may be sent, `nowMs` or later. */
-  readonly nextAtMs: (nowMs: number) => number;
-  readonly take: (nowMs: number) => void;
+export type RateLimits = {
+  /** Calls in any second, in any minute. */
+  readonly rps?: number | undefined;
+  readonly rpm?: number | undefined;
+  /** Tokens in any second, in any minute. */
+  readonly tps?: number | undefined;
+  readonly tpm?: number | undefined;
+  /** Calls by which one second may exceed the second before it. */
+  readonly ramp?: number | undefined;
 };
 
 /** Send times kept per window; a greater limit is kept as an equal rate over a shorter window, which is stricter. */
 const timesMax = 65_536;
 
-export const sendWindow = (count: number, windowMs: number): SendLimit => {
+export type CountWindow = {
+  /** The earliest time at which a call may be sent, `nowMs` or later. */
+  readonly nextAtMs: (nowMs: number) => number;
+  readonly take: (nowMs: number) => void;
+  readonly within: (nowMs: number) => number;
+};
+
+export const countWindow = (count: number, windowMs: number): CountWindow => {
   let most = count;
   let lengthMs = windowMs;
   if (most < 1) {
@@ -33,22 +43,184 @@ export const sendWindow = (count: number, windowMs: number): SendLimit => {
       sentAtMs[oldest] = nowMs;
       oldest = (oldest + 1) % sentAtMs.length;
     },
+    within: (nowMs) => sentAtMs.reduce((sum, atMs) => sum + (atMs > nowMs - lengthMs ? 1 : 0), 0),
+  };
+};
+
+/** A call that was sent, with the tokens that it takes: estimated at first, then what was used. */
+export type Sent = { readonly order: number; readonly atMs: number; tokens: number };
+
+/** The calls of so long, oldest first. Windows over it keep their own place in it. */
+const sentLog = () => {
+  let calls: Sent[] = [];
+  /** The order of `calls[0]`. */
+  let base = 0;
+  return {
+    at: (order: number): Sent | undefined => calls[order - base],
+    end: () => base + calls.length,
+    add(atMs: number, tokens: number): Sent {
+      const sent = { order: base + calls.length, atMs, tokens };
+      calls.push(sent);
+      return sent;
+    },
+    /** Calls before `order` are needed no longer. */
+    forget(order: number) {
+      const spare = order - base;
+      if (spare < 256 || spare * 2 < calls.length) return;
+      calls = calls.slice(spare);
+      base = order;
+    },
+  };
+};
+type SentLog = ReturnType<typeof sentLog>;
+
+/** At most so many tokens in any window. */
+const tokenWindow = (log: SentLog, most: number, lengthMs: number) => {
+  let oldest = 0;
+  let sum = 0;
+  const expire = (nowMs: number) => {
+    for (let sent = log.at(oldest); sent && sent.atMs <= nowMs - lengthMs; sent = log.at(oldest)) {
+      sum -= sent.tokens;
+      oldest++;
+    }
+  };
+  return {
+    nextAtMs(nowMs: number, tokens: number): number {
+      expire(nowMs);
+      const needed = Math.min(tokens, most); // what could never fit goes alone
+      let left = sum;
+      for (let order = oldest; left + needed > most; order++) {
+        const sent = log.at(order);
+        if (!sent) return nowMs; // only more than the limit itself is left over: rounding
+        left -= sent.tokens;
+        if (left + needed <= most) return sent.atMs + lengthMs;
+      }
+      return nowMs;
+    },
+    add(sent: Sent) {
+      sum += sent.tokens;
+    },
+    settle(sent: Sent, change: number) {
+      if (sent.order >= oldest) sum += change;
+    },
+    within(nowMs: number): number {
+      expire(nowMs);
+      return sum;
+    },
+    needs: () => oldest,
+  };
+};
+
+/** A second may hold at most `step` calls more than the second before it. */
+const rampWindow = (log: SentLog, step: number, lengthMs: number) => {
+  /** The oldest call of this second, and of the one before it. */
+  let recent = 0;
+  let earlier = 0;
+  const expire = (nowMs: number) => {
+    while ((log.at(recent)?.atMs ?? nowMs) <= nowMs - lengthMs) recent++;
+    while ((log.at(earlier)?.atMs ?? nowMs) <= nowMs - 2 * lengthMs) earlier++;
+  };
+  return {
+    nextAtMs(nowMs: number): number {
+      expire(nowMs);
+      let atMs = nowMs;
+      // Each round lets one call grow older: by and by there is none left in either second.
+      for (let [young, old] = [recent, earlier]; log.end() - young + 1 > young - old + Math.max(1, step); ) {
+        const ages = (log.at(young)?.atMs ?? Number.POSITIVE_INFINITY) + lengthMs;
+        const leaves = (log.at(old)?.atMs ?? Number.POSITIVE_INFINITY) + 2 * lengthMs;
+        if (ages <= leaves) young++;
+        else old++;
+        atMs = Math.max(atMs, Math.min(ages, leaves));
+      }
+      return atMs;
+    },
+    needs: () => earlier,
   };
 };
 
 /**
- * All limits at once. The provider counts calls as they arrive, not as they are sent: each window is longer by `slackMs`,
- * so that calls that travel unevenly do not crowd into one of its windows.
+ * Spreads a limit of a minute over the minute, so that a burst does not leave the rest of it without calls: GCRA (the ATM
+ * Forum's generic cell rate algorithm) with a tolerance of `burst`.
  */
-export const sendLimit = ({ rps, rpm }: RateLimits, slackMs: number): SendLimit => {
-  const windows = [
-    ...(rps === undefined ? [] : [sendWindow(rps, 1_000 + slackMs)]),
-    ...(rpm === undefined ? [] : [sendWindow(rpm, 60_000 + slackMs)]),
-  ];
+const paceOf = (most: number, lengthMs: number, burst: number) => {
+  const perMs = most / lengthMs;
+  let arrivesAtMs = Number.NEGATIVE_INFINITY;
   return {
-    nextAtMs: (nowMs) => windows.reduce((latest, window) => Math.max(latest, window.nextAtMs(nowMs)), nowMs),
-    take(nowMs) {
-      for (const window of windows) window.take(nowMs);
+    nextAtMs: (nowMs: number, cost: number) => Math.max(nowMs, arrivesAtMs - Math.max(0, burst - cost) / perMs),
+    take(nowMs: number, cost: number) {
+      arrivesAtMs = Math.max(arrivesAtMs, nowMs) + cost / perMs;
     },
+    settle(change: number) {
+      arrivesAtMs += change / perMs;
+    },
+  };
+};
+
+export type SendLimit = {
+  /** The earliest time at which a call of so many tokens may be sent, `nowMs` or later. */
+  readonly nextAtMs: (nowMs: number, tokens?: number) => number;
+  readonly take: (nowMs: number, tokens?: number) => Sent;
+  /** Puts what was used in the place of what was estimated. */
+  readonly settle: (sent: Sent, tokens: number) => void;
+  /** What stands in the windows, for those limits that are set. */
+  readonly used: (nowMs: number) => RateLimits;
+};
+
+/** A minute's limit may be used so far ahead of its even pace. */
+const burstMs = 5_000;
+
+/**
+ * All limits at once. The provider counts calls as they arrive, not as they are sent: every window is longer by the share
+ * `headroom`, so that calls that travel unevenly do not crowd into one of its windows.
+ */
+export const sendLimit = ({ rps, rpm, tps, tpm, ramp }: RateLimits, headroom: number): SendLimit => {
+  const [secondMs, minuteMs] = [1_000 / (1 - headroom), 60_000 / (1 - headroom)];
+  const burstOf = (perMinute: number, perSecond: number | undefined) =>
+    Math.max(1, (perMinute * burstMs) / 60_000, Math.min(perSecond ?? 0, perMinute));
+  const log = sentLog();
+  const second = rps === undefined ? null : countWindow(rps, secondMs);
+  const minute = rpm === undefined ? null : countWindow(rpm, minuteMs);
+  const pace = rpm === undefined ? null : paceOf(rpm, minuteMs, burstOf(rpm, rps));
+  const tokenSecond = tps === undefined ? null : tokenWindow(log, tps, secondMs);
+  const tokenMinute = tpm === undefined ? null : tokenWindow(log, tpm, minuteMs);
+  const tokenPace = tpm === undefined ? null : paceOf(tpm, minuteMs, burstOf(tpm, tps));
+  const growth = ramp === undefined ? null : rampWindow(log, ramp, secondMs);
+  const counts = [second, minute].filter((each) => each !== null);
+  const sums = [tokenSecond, tokenMinute].filter((each) => each !== null);
+  const logged = [...sums, ...(growth ? [growth] : [])];
+
+  return {
+    nextAtMs(nowMs, tokens = 0) {
+      let atMs = nowMs;
+      for (const window of counts) atMs = Math.max(atMs, window.nextAtMs(nowMs));
+      if (pace) atMs = Math.max(atMs, pace.nextAtMs(nowMs, 1));
+      for (const window of sums) atMs = Math.max(atMs, window.nextAtMs(nowMs, tokens));
+      if (tokenPace) atMs = Math.max(atMs, tokenPace.nextAtMs(nowMs, tokens));
+      if (growth) atMs = Math.max(atMs, growth.nextAtMs(nowMs));
+      return atMs;
+    },
+    take(nowMs, tokens = 0) {
+      for (const window of counts) window.take(nowMs);
+      pace?.take(nowMs, 1);
+      tokenPace?.take(nowMs, tokens);
+      if (logged.length === 0) return { order: 0, atMs: nowMs, tokens };
+      const sent = log.add(nowMs, tokens);
+      for (const window of sums) window.add(sent);
+      return sent;
+    },
+    settle(sent, tokens) {
+      const change = tokens - sent.tokens;
+      sent.tokens = tokens;
+      if (logged.length === 0) return;
+      for (const window of sums) window.settle(sent, change);
+      tokenPace?.settle(change);
+      log.forget(Math.min(...logged.map((window) => window.needs())));
+    },
+    used: (nowMs) => ({
+      ...(second ? { rps: second.within(nowMs) } : {}),
+      ...(minute ? { rpm: minute.within(nowMs) } : {}),
+      ...(tokenSecond ? { tps: tokenSecond.within(nowMs) } : {}),
+      ...(tokenMinute ? { tpm: tokenMinute.within(nowMs) } : {}),
+    }),
   };
 };

@@ -1,8 +1,8 @@
 /** The scheduler in the real runtime and in real time, against the simulated provider over loopback. */
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
+import type { QuotaGroup } from "../../actors/scheduler/group.ts";
 import { parsePrompt } from "../../actors/scheduler/prompt.ts";
-import type { QuotaGroup } from "../../actors/scheduler/quota.ts";
 import { type SchedulerArgs, scheduler } from "../../actors/scheduler.ts";
 import { createCodec } from "../../protocols/codec.ts";
 import type { AssessmentTask } from "../../protocols/task.ts";
@@ -21,6 +21,7 @@ import { createMemoryStore } from "../../runtime/store-memory.ts";
 import { startSystem } from "../../runtime/system.ts";
 import { stageTaking, supervisor } from "../../runtime/tree.ts";
 import { type LlmSim, type LlmSimOptions, startLlmSim } from "../../tools/llm-sim/server.ts";
+import { accountsOf, schedulerSettings } from "../support/accounts.ts";
 import { byCamera, tolerant } from "../support/system.ts";
 import { aTask } from "../support/task.ts";
 import { within } from "../support/wait.ts";
@@ -51,17 +52,10 @@ const start = async (groups: readonly QuotaGroup[], overrides: Partial<Scheduler
   const store = createMemoryStore({ clock: systemClock });
   await bus.ensure(durable);
   const args: SchedulerArgs = {
-    groups,
-    limits: {},
-    selection: "least_loaded",
-    cooldown: { adaptive: true, minMs: 10_000, maxMs: 120_000, fixedMs: 60_000 },
-    maxConcurrent: 50,
-    timeoutMs: 30_000,
-    retriesMax: 2,
+    ...schedulerSettings,
+    accounts: accountsOf(groups, systemClock, { headroom: 0.02, maxConcurrent: overrides.maxConcurrent ?? 50 }),
     language: "zh",
     prompt,
-    deadlineMs: 10_000,
-    outageMs: 60_000,
     fetch,
     clock: systemClock,
     store,

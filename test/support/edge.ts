@@ -288,6 +288,7 @@ export type EdgeOptions = {
   readonly server?: ServerSettings;
   readonly checkAddress?: CameraRegistryPorts["checkAddress"];
   readonly probe?: Probe;
+  readonly llm?: EdgePorts["llm"];
 };
 
 export type FakeEdge = EdgePorts & {
@@ -314,6 +315,7 @@ export const fakeEdge = async (options: EdgeOptions = {}): Promise<FakeEdge> => 
     fleet,
     cameras,
     live,
+    llm: options.llm ?? null,
     store: options.store ?? mapStore(),
     tree: () => ({ name: "vedette", state: "running", restarts: 0, restartsLeft: 5, children: [] }),
     checks: () => options.checks ?? { bus: { status: "up" } },

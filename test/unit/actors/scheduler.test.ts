@@ -1,7 +1,6 @@
 /** The scheduler in the real runtime, over a log and a store in memory, on virtual time; the provider is a function. */
 import { describe, expect, test } from "bun:test";
 import type { Fetch } from "../../../actors/scheduler/openai.ts";
-import { parsePrompt } from "../../../actors/scheduler/prompt.ts";
 import { answerKey } from "../../../actors/scheduler/result.ts";
 import { type SchedulerArgs, scheduler } from "../../../actors/scheduler.ts";
 import { createCodec } from "../../../protocols/codec.ts";
@@ -14,17 +13,15 @@ import { createMetrics } from "../../../runtime/metrics.ts";
 import { recentMessages } from "../../../runtime/recent.ts";
 import { createMemoryStore } from "../../../runtime/store-memory.ts";
 import { stageTaking } from "../../../runtime/tree.ts";
+import { accountsOf, aQuotaGroup, schedulerSettings } from "../../support/accounts.ts";
 import { aSystem } from "../../support/system.ts";
 import { aTask } from "../../support/task.ts";
 import { type VirtualClock, virtualClock } from "../../support/virtual-clock.ts";
 
-const prompt = parsePrompt(
-  "version: t1\n[system]\ns\n[user]\nJSON {{ids}} {{riskLevel}}\n[with-picture]\np\n[without-picture]\nq\n",
-  "t",
-);
 const codec = createCodec([...topics.tasks.messages, ...topics.results.messages]);
 /** Longer than offsets wait to be committed. */
 const commitMs = 100;
+const mainGroup = aQuotaGroup("main", { model: "sim-vl", keys: [{ id: "k1", secret: "sk-secret", priority: 1 }] });
 const durable = [topics.tasks, topics.results];
 
 const completion = (fields: object = {}) =>
@@ -89,26 +86,8 @@ const aWorld = (clock: VirtualClock = virtualClock()) => {
     },
     start: async (overrides: Partial<SchedulerArgs> = {}) => {
       const args: SchedulerArgs = {
-        groups: [
-          {
-            name: "main",
-            baseUrl: "http://llm.test/v1",
-            model: "sim-vl",
-            limits: {},
-            maxInFlight: null,
-            keys: [{ id: "k1", secret: "sk-secret", priority: 1 }],
-          },
-        ],
-        limits: {},
-        selection: "least_loaded",
-        cooldown: { adaptive: true, minMs: 10_000, maxMs: 120_000, fixedMs: 60_000 },
-        maxConcurrent: 50,
-        timeoutMs: 30_000,
-        retriesMax: 2,
-        language: "en",
-        prompt,
-        deadlineMs: 10_000,
-        outageMs: 60_000,
+        ...schedulerSettings,
+        accounts: accountsOf([mainGroup], clock),
         fetch: async () => completion(),
         clock,
         store,
@@ -165,7 +144,10 @@ describe("each task has one result", () => {
 
   inWorld("the rules' word without keys: no call, no store", async (world) => {
     world.store.away();
-    await using _ = await world.start({ groups: [], fetch: () => Promise.reject(new Error("no call is to be made")) });
+    await using _ = await world.start({
+      accounts: accountsOf([], world.clock),
+      fetch: () => Promise.reject(new Error("no call is to be made")),
+    });
     await world.send([
       fresh(world, "a"),
       fresh(world, "b", { hazards: [], riskLevel: "none" }),
@@ -359,10 +341,10 @@ describe("causes", () => {
   });
 });
 
-test("quota groups can be looked at, without secrets", async () => {
-  const world = aWorld();
-  let look = () => [] as readonly unknown[];
-  await using _ = await world.start({ showQuota: (view) => (look = view) });
-  expect(look()).toMatchObject([{ name: "main", model: "sim-vl", keys: [{ id: "k1", state: "available" }] }]);
-  expect(JSON.stringify(look())).not.toContain("sk-secret");
+test("accounts can be looked at, without secrets", () => {
+  const accounts = accountsOf([mainGroup], virtualClock());
+  expect(accounts.view().groups).toMatchObject([
+    { name: "main", model: "sim-vl", keys: [{ id: "k1", state: "available", masked: "…" }] },
+  ]);
+  expect(JSON.stringify(accounts.view())).not.toContain("sk-secret");
 });

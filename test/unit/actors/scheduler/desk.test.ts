@@ -1,10 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import { type CallRecord, createDesk, type DeskSettings } from "../../../../actors/scheduler/desk.ts";
+import type { QuotaGroup } from "../../../../actors/scheduler/group.ts";
 import type { DeskTask, Ended } from "../../../../actors/scheduler/line.ts";
 import type { CallOutcome } from "../../../../actors/scheduler/outcome.ts";
-import { createQuota, type QuotaGroup, type Seat } from "../../../../actors/scheduler/quota.ts";
+import { createQuota, type Seat } from "../../../../actors/scheduler/quota.ts";
 import type { RiskLevel } from "../../../../protocols/ids.ts";
 import { seededRandom } from "../../../../runtime/random.ts";
+import { aQuotaGroup as group, quotaSettings } from "../../../support/accounts.ts";
 import { settlePromises, virtualClock } from "../../../support/virtual-clock.ts";
 
 type Task = DeskTask & { readonly name: string };
@@ -20,34 +22,20 @@ const answer: CallOutcome = { action: "answer", text: "fine", usage: { promptTok
 const serverError: CallOutcome = { action: "retry-elsewhere", cause: "server", reason: "HTTP 500" };
 const throttled: CallOutcome = { action: "retry-after", cause: "requests", afterMs: 2_000, reason: "HTTP 429" };
 
-const group = (name: string, overrides: Partial<QuotaGroup> = {}): QuotaGroup => ({
-  name,
-  baseUrl: "http://llm.test/v1",
-  model: `model-${name}`,
-  limits: {},
-  maxInFlight: null,
-  keys: [{ id: `${name}-1`, secret: "s", priority: 1 }],
-  ...overrides,
-});
-
 /** A desk whose calls the test ends by hand, or `answering` ends them. */
 const aDesk = (
   settings: Partial<DeskSettings> & { readonly groups?: readonly QuotaGroup[]; readonly answering?: (call: Call) => void } = {},
 ) => {
   const clock = virtualClock();
-  const quota = createQuota({
-    groups: settings.groups ?? [group("a")],
-    selection: "least_loaded",
-    cooldown: { adaptive: true, minMs: 10_000, maxMs: 120_000, fixedMs: 60_000 },
-    limits: {},
-  });
+  const quota = createQuota(quotaSettings(settings.groups ?? [group("a")]));
   const calls: Call[] = [];
-  const records: CallRecord[] = [];
+  const records: CallRecord<Task>[] = [];
   const desk = createDesk<Task>(
     {
       clock,
       random: seededRandom(1),
       quota,
+      tokensOf: () => 1_000,
       call: (seat, task, timeoutMs, signal) =>
         new Promise((end) => {
           const call = { task, seat, timeoutMs, atMs: clock.monotonicMs(), end };
@@ -60,13 +48,19 @@ const aDesk = (
       called: (record) => void records.push(record),
       changed() {},
     },
-    { maxConcurrent: 50, retriesMax: 2, timeoutMs: 30_000, ...settings },
+    { maxConcurrent: 50, retriesMax: 2, timeoutMs: 30_000, hedgeShare: 0, ...settings },
   );
   const ended: Record<string, Ended> = {};
   const endedAtMs: Record<string, number> = {};
-  const assess = (name: string, riskLevel: RiskLevel = "low", leftMs = 10_000, signal = new AbortController().signal) => {
+  const assess = (
+    name: string,
+    riskLevel: RiskLevel = "low",
+    leftMs = 10_000,
+    signal = new AbortController().signal,
+    cameraId = 1,
+  ) => {
     const deadlineAt = clock.nowMs() + leftMs;
-    desk.assess({ name, riskLevel, capturedAt: deadlineAt - 10_000, deadlineAt }, signal).then(
+    desk.assess({ name, cameraId, riskLevel, capturedAt: deadlineAt - 10_000, deadlineAt }, signal).then(
       (result) => {
         ended[name] = result;
         endedAtMs[name] = clock.monotonicMs();
@@ -128,9 +122,8 @@ describe("the line", () => {
     await clock.advance(70_000);
     expect(calls.map(({ atMs }) => atMs)).toEqual([
       ...[0, 0, 0, 0],
-      ...[1_050, 1_050, 1_050, 1_050],
-      ...[2_100, 2_100],
-      ...[60_050, 60_050, 60_050, 60_050],
+      ...[6_000, 12_000, 18_000, 24_000, 30_000, 36_000], // the minute's limit, spread
+      ...[60_000, 60_000, 60_000, 60_000],
     ]);
   });
 });
@@ -262,14 +255,14 @@ describe("retrying", () => {
   test("a model without JSON mode is asked again without it, at once and once", async () => {
     const { assess, clock, calls, ends } = aDesk({
       retriesMax: 0,
-      answering: ({ seat, end }) => end(seat.jsonMode ? { action: "retry-plain", reason: "HTTP 400" } : answer),
+      answering: ({ seat, end }) => end(seat.format !== "text" ? { action: "retry-plain", reason: "HTTP 400" } : answer),
     });
     assess("first");
     await clock.advance(0);
     assess("second");
     await clock.advance(0);
-    expect([calls.map(({ seat }) => seat.jsonMode), ends()]).toEqual([
-      [true, false, false],
+    expect([calls.map(({ seat }) => seat.format), ends()]).toEqual([
+      ["json_object", "text", "text"],
       { first: "answered", second: "answered" },
     ]);
   });

@@ -9,7 +9,7 @@ const request: ChatRequest = {
   system: "be careful",
   user: "what is this? answer in JSON",
   image: new Uint8Array([255, 216, 255]),
-  jsonMode: true,
+  format: "json_object",
   tokensMax: 800,
   timeoutMs: 3_000,
 };
@@ -56,7 +56,7 @@ describe("the request", () => {
     });
   });
   test("leaves out the picture, JSON mode and the key where there are none", async () => {
-    const { headers, body } = await sent({ image: new Uint8Array(), jsonMode: false, apiKey: "" });
+    const { headers, body } = await sent({ image: new Uint8Array(), format: "text", apiKey: "" });
     expect(headers.has("authorization")).toBe(false);
     expect(body.response_format).toBeUndefined();
     expect(body.messages[1].content).toEqual([{ type: "text", text: "what is this? answer in JSON" }]);

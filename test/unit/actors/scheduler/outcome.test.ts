@@ -1,10 +1,11 @@
 import { describe, expect, test } from "bun:test";
+import type { Format } from "../../../../actors/scheduler/group.ts";
 import { classify, maskedReason, retryAfterMs } from "../../../../actors/scheduler/outcome.ts";
 
 const nowMs = Date.UTC(2026, 0, 1);
 const error = (message: string, code = "") => JSON.stringify({ error: { message, type: code, code } });
-const outcome = (status: number, body = "", headers: Record<string, string> = {}, jsonMode = true) =>
-  classify(status, body, new Headers(headers), { nowMs, jsonMode });
+const outcome = (status: number, body = "", headers: Record<string, string> = {}, format: Format = "json_object") =>
+  classify(status, body, new Headers(headers), { nowMs, format });
 
 describe("what a refusal means", () => {
   const rows: readonly [string, number, string, object][] = [
@@ -80,7 +81,7 @@ describe("what a refusal means", () => {
   test.each(rows)("%s", (_, status, body, expected) => expect(outcome(status, body)).toMatchObject(expected));
 
   test("a complaint about JSON mode that was not asked for is no reason to ask without it", () => {
-    expect(outcome(400, error("response_format is wrong"), {}, false)).toMatchObject({ action: "give-up" });
+    expect(outcome(400, error("response_format is wrong"), {}, "text")).toMatchObject({ action: "give-up" });
   });
   test("503 with Retry-After slows the group down", () => {
     expect(outcome(503, "", { "retry-after": "2" })).toMatchObject({
