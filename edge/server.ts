@@ -15,6 +15,7 @@ import { dashboardRoutes } from "./routes/dashboard.ts";
 import { documentRoutes } from "./routes/documents.ts";
 import { type HealthPorts, healthRoutes } from "./routes/health.ts";
 import { liveRoutes } from "./routes/live.ts";
+import { quotaRoutes } from "./routes/quota.ts";
 import { createRoutes, type EdgeApp, type EdgeEnv, methodsAt, type SocketData } from "./routes/routing.ts";
 import { sessionRoutes } from "./routes/session.ts";
 import { systemRoutes } from "./routes/system.ts";
@@ -121,6 +122,7 @@ export const createApp = (ports: EdgePorts): EdgeApp => {
   app.route("/", cameraRoutes(ports));
   app.route("/", liveRoutes(ports));
   app.route("/", systemRoutes(ports));
+  app.route("/", quotaRoutes(ports));
   app.route("/", documentRoutes(app, ports.version));
   app.route("/", dashboardRoutes());
   return app;

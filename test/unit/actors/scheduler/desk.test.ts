@@ -330,6 +330,90 @@ describe("when no quota group is left", () => {
   });
 });
 
+describe("a second call for a danger", () => {
+  /** Twenty calls of 1 s make that the usual time. */
+  const experienced = async (hedgeShare: number) => {
+    const it = aDesk({ groups: [group("a"), group("b")], hedgeShare });
+    for (let index = 0; index < 20; index++) it.assess(`t${index}`);
+    await it.clock.advance(1_000);
+    for (const call of it.calls) call.end(answer);
+    await it.clock.advance(0);
+    return it;
+  };
+  test("is made elsewhere when the first takes longer than usual; the first answer counts, the other call is ended", async () => {
+    const { assess, clock, calls, ended, records, desk } = await experienced(0.2);
+    assess("danger", "high");
+    await clock.advance(1_000);
+    expect(calls.slice(20).map(({ atMs, seat }) => [atMs - 1_000, seat.group.name])).toEqual([
+      [0, "a"],
+      [1_000, "b"],
+    ]);
+    calls[21]?.end(answer);
+    await clock.advance(0);
+    expect(ended.danger).toMatchObject({ end: "answered", calls: 2, model: "model-b" });
+    expect(records.slice(20).map(({ outcome, isHedge }) => [outcome.action, isHedge])).toEqual([
+      ["answer", true],
+      ["aborted", false],
+    ]);
+    expect(desk.inFlight()).toBe(0);
+  });
+  test("covers for the first when that fails, and the other way round", async () => {
+    const { assess, clock, calls, ends } = await experienced(1);
+    assess("one", "high");
+    await clock.advance(1_000);
+    calls[20]?.end(serverError);
+    await clock.advance(0);
+    expect(ends().one).toBeUndefined();
+    calls[21]?.end(answer);
+    await clock.advance(0);
+    assess("other", "high");
+    await clock.advance(1_000);
+    calls[23]?.end({ action: "give-up", reason: "HTTP 400" });
+    await clock.advance(0);
+    calls[22]?.end(answer);
+    await clock.advance(0);
+    expect([ends().one, ends().other]).toEqual(["answered", "answered"]);
+  });
+  test.each([
+    ["where none is wished", 0, "high"],
+    ["for what is no danger", 0.5, "medium"],
+  ] as const)("is not made %s", async (_what, hedgeShare, level) => {
+    const { assess, clock, calls } = await experienced(hedgeShare);
+    assess("t", level);
+    await clock.advance(5_000);
+    expect(calls).toHaveLength(21);
+  });
+  test("is bounded by its share of the calls", async () => {
+    const { assess, clock, calls } = await experienced(0.1);
+    for (let index = 0; index < 20; index++) assess(`danger ${index}`, "high");
+    await clock.advance(2_000);
+    expect(calls.length - 40).toBeLessThanOrEqual(5); // a tenth of all
+  });
+});
+
+describe("cameras", () => {
+  test("take turns: one with many tasks does not keep others waiting", async () => {
+    const { assess, clock, called } = aDesk({
+      maxConcurrent: 1,
+      answering: ({ end }) => void clock.after(100, () => end(answer)),
+    });
+    for (let index = 0; index < 10; index++) assess(`loud ${index}`, "none", 10_000, undefined, 1);
+    assess("quiet", "none", 10_500, undefined, 2);
+    await clock.advance(2_000);
+    expect(called().indexOf("quiet")).toBeLessThan(4);
+  });
+  test("of danger do not wait for their turn", async () => {
+    const { assess, clock, called } = aDesk({
+      maxConcurrent: 1,
+      answering: ({ end }) => void clock.after(100, () => end(answer)),
+    });
+    for (let index = 0; index < 3; index++) assess(`danger ${index}`, "high", 10_000, undefined, 1);
+    assess("calm", "none", 10_000, undefined, 2);
+    await clock.advance(1_000);
+    expect(called()).toEqual(["danger 0", "danger 1", "danger 2", "calm"]);
+  });
+});
+
 describe("taking back", () => {
   test("a waiting task leaves the line, a call in flight is aborted and its seat is free", async () => {
     const { assess, clock, desk, ends, records } = aDesk({ maxConcurrent: 1 });
