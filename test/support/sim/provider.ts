@@ -1,7 +1,6 @@
 /** The real scheduler over a simulated provider that throttles, hangs, breaks and garbles as the fault model says. */
 
 import type { Fetch } from "../../../actors/scheduler/openai.ts";
-import { parsePrompt } from "../../../actors/scheduler/prompt.ts";
 import { scheduler } from "../../../actors/scheduler.ts";
 import { topics } from "../../../protocols/topics.ts";
 import { type Clock, delay } from "../../../runtime/clock.ts";
@@ -9,6 +8,7 @@ import type { Metrics } from "../../../runtime/metrics.ts";
 import { type Random, randomInt } from "../../../runtime/random.ts";
 import type { Store } from "../../../runtime/store.ts";
 import { type ChildSpec, stageTaking } from "../../../runtime/tree.ts";
+import { accountsOf, aQuotaGroup, schedulerSettings } from "../accounts.ts";
 import type { Faults } from "./faults.ts";
 
 export type ProviderPorts = {
@@ -18,15 +18,13 @@ export type ProviderPorts = {
   readonly store: Store;
   readonly metrics: Metrics;
   readonly chance: (probability: number) => boolean;
-  /** Hears of each call as it is sent, and by which incarnation of the scheduler. */
-  readonly sent: (group: QuotaName, incarnation: number, atMs: number) => void;
+  /** Hears of each call as it is sent. */
+  readonly sent: (group: QuotaName, atMs: number) => void;
 };
 
 /** Each account has its own limits; the second is the smaller. */
 export const quotas = { main: { rps: 3, rpm: 100 }, spare: { rps: 1, rpm: 30 } } as const;
 export type QuotaName = keyof typeof quotas;
-
-const prompt = parsePrompt("version: t1\n[system]\ns\n[user]\nJSON {{ids}}\n[with-picture]\np\n[without-picture]\nq\n", "t1");
 
 const throttles: readonly (() => Response)[] = [
   () => Response.json({ error: { message: "Requests rate limit exceeded" } }, { status: 429, headers: { "retry-after": "1" } }),
@@ -39,9 +37,9 @@ const garbles: readonly (() => Response)[] = [
 const answer = () => Response.json({ choices: [{ message: { content: '{"riskLevel":"low","confidence":0.5}' } }] });
 
 const provider =
-  (faults: Faults, { clock, random, chance, sent }: ProviderPorts, incarnation: () => number): Fetch =>
+  (faults: Faults, { clock, random, chance, sent }: ProviderPorts): Fetch =>
   async (url, { signal }) => {
-    sent(new URL(url).hostname === "main" ? "main" : "spare", incarnation(), clock.monotonicMs());
+    sent(new URL(url).hostname === "main" ? "main" : "spare", clock.monotonicMs());
     const hangs = chance(faults.llmTimeout);
     await delay(clock, hangs ? 60_000 : 200 + randomInt(random, 3_000), signal ?? undefined);
     if (chance(faults.llmThrottle)) return throttles[randomInt(random, throttles.length)]?.() ?? answer();
@@ -51,38 +49,28 @@ const provider =
 
 export const modelScheduler = (faults: Faults, deadlineMs: number, ports: ProviderPorts): readonly ChildSpec[] => {
   const { clock, store, metrics } = ports;
-  const groups = Object.entries(quotas).map(([name, limits]) => ({
-    name,
-    baseUrl: `http://${name}/v1`,
-    model: "sim-vl",
-    limits,
-    maxInFlight: null,
-    keys: ["k1", "k2"].map((id) => ({ id: `${name}-${id}`, secret: `sk-${name}-${id}`, priority: 1 })),
-  }));
-  let incarnation = 0;
+  const groups = Object.entries(quotas).map(([name, limits]) =>
+    aQuotaGroup(name, {
+      baseUrl: `http://${name}/v1`,
+      model: "sim-vl",
+      limits,
+      keys: ["k1", "k2"].map((id) => ({ id: `${name}-${id}`, secret: `sk-${name}-${id}`, priority: 1 })),
+    }),
+  );
   const args = {
-    groups,
-    limits: {},
-    selection: "least_loaded",
-    cooldown: { adaptive: true, minMs: 1_000, maxMs: 5_000, fixedMs: 2_000 },
+    ...schedulerSettings,
+    accounts: accountsOf(groups, clock, {
+      cooldown: { adaptive: true, minMs: 1_000, maxMs: 5_000, fixedMs: 2_000 },
+      headroom: 0.02,
+      maxConcurrent: 5,
+    }),
     maxConcurrent: 5, // few, so that tasks wait for one another
     timeoutMs: 5_000,
-    retriesMax: 2,
-    language: "en",
-    prompt,
-    outageMs: 60_000,
     deadlineMs,
-    fetch: provider(faults, ports, () => incarnation),
+    fetch: provider(faults, ports),
     clock,
     store,
     metrics,
-  } as const;
-  const counted: typeof scheduler = {
-    ...scheduler,
-    start(...given) {
-      incarnation++;
-      return scheduler.start(...given);
-    },
   };
-  return [stageTaking(topics.tasks, counted, { args })];
+  return [stageTaking(topics.tasks, scheduler, { args })];
 };
