@@ -16,25 +16,36 @@ export type Intensity = {
   readonly backoffMs: (atMs: number, random: Random) => number;
 };
 
+/** Doubling more often than this changes nothing. */
+const doublingsMax = 30;
+
 export const createIntensity = ({ restarts, withinMs, backoffMs: [first, cap] }: Tolerance): Intensity => {
-  let failures: { readonly atMs: number; readonly key: string }[] = [];
+  /** When each was seen last, oldest first: however often one record fails, it takes one place. */
+  const lastAtMs = new Map<string, number>();
+  /** When the last failures were, one record's or not. */
+  let latest: number[] = [];
   let count = 0;
 
   const distinct = (atMs: number): number => {
-    failures = failures.filter((failure) => atMs - failure.atMs < withinMs);
-    return new Set(failures.map(({ key }) => key)).size;
+    for (const [key, seenAtMs] of lastAtMs) {
+      if (atMs - seenAtMs < withinMs) break;
+      lastAtMs.delete(key);
+    }
+    return lastAtMs.size;
   };
 
   return {
     allows(atMs, causeKeys) {
-      failures.push({ atMs, key: causeKeys.length > 0 ? causeKeys.join(" ") : `failure ${count++}` });
-      if (failures.length > restarts * 4 + 16) failures.splice(0, 1); // a patient supervisor's window stays small
+      const key = causeKeys.length > 0 ? causeKeys.join(" ") : `failure ${count++}`;
+      lastAtMs.delete(key);
+      lastAtMs.set(key, atMs);
+      latest = [...latest.slice(-doublingsMax), atMs];
       return distinct(atMs) <= restarts;
     },
     left: (atMs) => Math.max(0, restarts - distinct(atMs)),
     backoffMs(atMs, random) {
-      const recent = failures.filter((failure) => atMs - failure.atMs < withinMs).length;
-      const ceiling = Math.min(cap, first * 2 ** Math.min(30, Math.max(0, recent - 1)));
+      const recent = latest.filter((seenAtMs) => atMs - seenAtMs < withinMs).length;
+      const ceiling = Math.min(cap, first * 2 ** Math.max(0, recent - 1));
       return ceiling / 2 + (ceiling / 2) * random.next();
     },
   };

@@ -24,6 +24,13 @@ test("one poison record counts once, however often it is delivered", () => {
   expect(intensity.left(100)).toBe(2);
 });
 
+test("a record that fails again and again does not make other failures forgotten", () => {
+  const intensity = createIntensity(tolerance);
+  intensity.allows(0, []);
+  for (let atMs = 1; atMs < 100; atMs++) intensity.allows(atMs, ["detections/3/17"]);
+  expect(intensity.left(100)).toBe(1);
+});
+
 test("the wait doubles up to its cap, with jitter, and starts anew after quiet", () => {
   const intensity = createIntensity({ restarts: Number.POSITIVE_INFINITY, withinMs: 60_000, backoffMs: [100, 1_000] });
   const random = seededRandom(1);

@@ -1,6 +1,5 @@
 import { expect, test } from "bun:test";
-import fc from "fast-check";
-import type { MailboxPolicy, Overflow } from "../../../runtime/actor.ts";
+import type { Overflow } from "../../../runtime/actor.ts";
 import { type Envelope, noCauses } from "../../../runtime/envelope.ts";
 import { createMailbox } from "../../../runtime/mailbox.ts";
 
@@ -64,56 +63,4 @@ test("a kind of message that pauses its source is not dropped for one that does 
   mailbox.offer(anEnvelope("", 1, "verdict"));
   expect(mailbox.offer(anEnvelope("", 1, "frame"))).toMatchObject({ reason: "full", envelope: { type: "frame" } });
   expect(mailbox.depth()).toBe(1);
-});
-
-/** A slow, obvious model: an array. */
-const model = (policy: MailboxPolicy) => {
-  const waiting: Envelope[] = [];
-  const bytesMax = policy.capacityBytes ?? Number.POSITIVE_INFINITY;
-  const size = () => waiting.reduce((sum, { bytes }) => sum + bytes.byteLength, 0);
-  return {
-    offer(envelope: Envelope): Envelope | null {
-      const same = policy.overflow === "latest-per-key" ? waiting.findIndex(({ key }) => key === envelope.key) : -1;
-      if (same >= 0) return waiting.splice(same, 1, envelope)[0] ?? null;
-      const full = waiting.length >= policy.capacity || (waiting.length > 0 && size() + envelope.bytes.byteLength > bytesMax);
-      if (!full || policy.overflow === "pause-source") {
-        waiting.push(envelope);
-        return null;
-      }
-      if (policy.overflow === "drop-newest") return envelope;
-      waiting.push(envelope);
-      return waiting.shift() ?? null;
-    },
-    take: () => waiting.shift() ?? null,
-    depth: () => waiting.length,
-    size,
-  };
-};
-
-test("behaves like an array, for any policy and any sequence of offers and takes", () => {
-  const policies = fc.record({
-    capacity: fc.integer({ min: 1, max: 12 }),
-    capacityBytes: fc.integer({ min: 20, max: 200 }),
-    overflow: fc.constantFrom<Overflow>("latest-per-key", "drop-oldest", "drop-newest", "pause-source"),
-  });
-  const steps = fc.array(
-    fc.oneof(fc.constant(null), fc.record({ key: fc.constantFrom("a", "b", "c", "d"), size: fc.integer({ min: 1, max: 30 }) })),
-    {
-      maxLength: 200,
-    },
-  );
-  fc.assert(
-    fc.property(policies, steps, (policy, sequence) => {
-      const mailbox = createMailbox(policy);
-      const expected = model(policy);
-      for (const step of sequence) {
-        if (step === null) expect(mailbox.take()).toBe(expected.take());
-        else {
-          const envelope = anEnvelope(step.key, step.size);
-          expect(mailbox.offer(envelope)?.envelope ?? null).toBe(expected.offer(envelope));
-        }
-        expect([mailbox.depth(), mailbox.sizeBytes()]).toEqual([expected.depth(), expected.size()]);
-      }
-    }),
-  );
 });

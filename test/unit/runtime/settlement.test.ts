@@ -1,5 +1,4 @@
 import { expect, test } from "bun:test";
-import fc from "fast-check";
 import { createWindow, type DeliveryFailure, openCause } from "../../../runtime/settlement.ts";
 
 test("a cause ends when its last holder lets go", () => {
@@ -29,34 +28,6 @@ test("a cause that has ended cannot be held or released", () => {
   cause.release();
   expect(() => cause.hold()).toThrow("held after its end");
   expect(() => cause.release()).toThrow("released more often");
-});
-
-test("the floor is the lowest offset not settled, for any order of settling and any gaps", () => {
-  fc.assert(
-    fc.property(
-      fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 40 }),
-      fc.infiniteStream(fc.nat()),
-      (gaps, picks) => {
-        const window = createWindow(0);
-        const open: number[] = [];
-        let offset = -1;
-        for (const gap of gaps) {
-          offset += gap;
-          window.opened(offset, 10, offset);
-          open.push(offset);
-        }
-        while (open.length > 0) {
-          expect(window.floor()).toBe(Math.min(...open));
-          expect(window.count()).toBe(open.length);
-          expect(window.sizeBytes()).toBe(open.length * 10);
-          const [settled] = open.splice((picks.next().value ?? 0) % open.length, 1);
-          if (settled !== undefined) window.settled(settled);
-        }
-        expect(window.floor()).toBe(offset + 1);
-        expect(window.oldestAtMs()).toBeNull();
-      },
-    ),
-  );
 });
 
 test("an offset is opened once, in order, and settled once", () => {
