@@ -15,7 +15,7 @@ const steps: readonly Step[] = [
 
 const root = join(import.meta.dirname, "..");
 const atOnce = 2;
-const stepMs = 120_000;
+const stepMs = 300_000;
 const waiting = [...steps];
 let failures = 0;
 
