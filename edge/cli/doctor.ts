@@ -4,6 +4,7 @@ import { maskSecrets } from "../../config/secrets.ts";
 import { reasonOf } from "../../runtime/errors.ts";
 import { type Command, exit, type Session } from "./command.ts";
 import type { Finding } from "./doctor/finding.ts";
+import { kafka } from "./doctor/kafka.ts";
 import { dataDirectory, disk, files, ports, runtime } from "./doctor/machine.ts";
 import { engine, media, model } from "./doctor/seeing.ts";
 import { keys, redis } from "./doctor/services.ts";
@@ -33,6 +34,7 @@ const checks = (
     ["engine", () => engine(config)],
     ["model", () => model(config)],
     ["keys", () => keys(loaded)],
+    ["kafka", () => kafka(loaded, session)],
     ["redis", () => redis(loaded, session)],
   ];
 };
