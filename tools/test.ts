@@ -31,8 +31,8 @@ const onKafka = /kafka/;
 const testTimeoutMs = 20_000;
 const levels: readonly Level[] = [
   { name: "tidy", glob: "test/tidy.test.ts", timeoutMs: minuteMs, isFast: true },
-  { name: "unit", glob: "test/unit/**/*.test.ts", timeoutMs: 2 * minuteMs, isFast: true },
-  { name: "property", glob: "test/property/**/*.test.ts", timeoutMs: 2 * minuteMs, isFast: true },
+  { name: "unit", glob: "test/unit/**/*.test.ts", timeoutMs: 4 * minuteMs, isFast: true },
+  { name: "property", glob: "test/property/**/*.test.ts", timeoutMs: 4 * minuteMs, isFast: true },
   { name: "sim", glob: "test/sim/**/*.test.ts", timeoutMs: 3 * minuteMs, isFast: true },
   { name: "integration", glob: "test/integration/**/*.test.ts", except: onKafka, timeoutMs: 5 * minuteMs, isFast: false },
   { name: "e2e", glob: "test/e2e/**/*.test.ts", except: onKafka, timeoutMs: 4 * minuteMs, isFast: false },

@@ -59,7 +59,7 @@ const verifyKey = async (group: Group, key: Key, loaded: LoadedConfig, { clock, 
       system: "Answer in one word.",
       user: "Say ok.",
       image: new Uint8Array(),
-      jsonMode: false,
+      format: "text",
     },
     signal,
   );
