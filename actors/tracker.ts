@@ -2,7 +2,7 @@
 import type { FrameDetected, FrameTracked } from "../protocols/frame.ts";
 import { type Address, actor } from "../runtime/actor.ts";
 import type { Metrics } from "../runtime/metrics.ts";
-import { resetTracks, startTracks, type TrackingOptions, type Tracks, trackFrame } from "./tracker/bytetrack.ts";
+import { startTracks, type TrackingOptions, type Tracks, trackFrame } from "./tracker/bytetrack.ts";
 import { type FrameStamp, frameOrder } from "./tracker/order.ts";
 
 export type TrackerArgs = {
@@ -10,14 +10,20 @@ export type TrackerArgs = {
   readonly metrics: Metrics;
   readonly options?: Partial<TrackingOptions>;
 };
-type State = { readonly args: TrackerArgs; readonly tracks: Tracks; readonly last: FrameStamp | null };
+type State = {
+  readonly args: TrackerArgs;
+  readonly tracks: Tracks;
+  readonly last: FrameStamp | null;
+  /** Added to the camera's segment: a restarted camera begins its segments anew, and the clusterer must not take them for known ones. */
+  readonly segmentsBefore: number;
+};
 
 export const tracker = actor<TrackerArgs, State, FrameDetected>({
   name: "tracker",
   // One frame of a camera is in flight; the rest is room for a camera that was restarted meanwhile.
   mailbox: { capacity: 8, overflow: "drop-oldest" },
 
-  start: (args) => ({ args, tracks: startTracks(args.options), last: null }),
+  start: (args) => ({ args, tracks: startTracks(args.options), last: null, segmentsBefore: 0 }),
 
   on: {
     "frame.detected": (state, frame, ctx) => {
@@ -31,14 +37,15 @@ export const tracker = actor<TrackerArgs, State, FrameDetected>({
         dropped("frame.detected", order, 1);
         return state;
       }
-      if (order === "restart") resetTracks(tracks);
+      const segmentsBefore = order === "restart" ? (tracks.segment ?? 0) + 1 : state.segmentsBefore;
+      const segment = segmentsBefore + frame.segment; // tracks of another segment are forgotten
 
-      const { detections, ...carried } = frame;
-      const { objects, overLimit, malformed } = trackFrame(tracks, { ...frame, detections });
+      const { detections, ...carried } = { ...frame, segment };
+      const { objects, overLimit, malformed } = trackFrame(tracks, { ...carried, detections });
       dropped("detection", "track_limit", overLimit);
       dropped("detection", "malformed", malformed);
       ctx.tell(args.clusterer, { ...carried, type: "frame.tracked", objects }, ctx.lease ?? undefined);
-      return { ...state, last: { ownerEpoch: frame.ownerEpoch, seq: frame.seq, capturedAt: frame.capturedAt } };
+      return { ...state, segmentsBefore, last: { ownerEpoch: frame.ownerEpoch, seq: frame.seq, capturedAt: frame.capturedAt } };
     },
   },
 });

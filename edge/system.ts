@@ -46,6 +46,8 @@ export type Outside = {
 
 export type Running = {
   readonly url: string;
+  /** The supervision tree, to look at and to try: see `tools/drill.ts`. */
+  readonly tree: Pick<System, "snapshot" | "stages" | "fail">;
   /** Intake ends, work in hand is finished, what is durable is committed; bounded by the shutdown budget. */
   readonly stop: (reason: string) => Promise<void>;
 };
@@ -112,6 +114,7 @@ export const startProcess = async (loaded: LoadedConfig, outside: Outside): Prom
 
   return {
     url: serving.url,
+    tree: system,
     async stop(reason) {
       await cameras.stop();
       await system.stop(reason, drainMs);

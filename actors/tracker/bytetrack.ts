@@ -98,7 +98,7 @@ export const startTracks = (options: Partial<TrackingOptions> = {}): Tracks => (
 });
 
 /** Forgets all tracks; ids go on counting. */
-export const resetTracks = (tracks: Tracks): void => {
+const resetTracks = (tracks: Tracks): void => {
   tracks.live = [];
   tracks.segment = null;
 };

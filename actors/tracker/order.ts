@@ -3,10 +3,10 @@
 export type FrameStamp = { readonly ownerEpoch: number; readonly seq: number; readonly capturedAt: number };
 
 /**
- * A camera that was restarted under the same owner may count from 0 again. Its frames are told from late ones by their capture
- * time: no frame stays in flight for so long.
+ * A camera that was restarted under the same owner counts from 0 again. Its frames are told from late ones by their capture time:
+ * a late frame was captured before the last one, and no frame stays in flight for so long as this.
  */
-const RESTART_GAP_MS = 5000;
+const IN_FLIGHT_MAX_MS = 5000;
 
 export type FrameOrder = "next" | "restart" | "out_of_order";
 
@@ -15,5 +15,6 @@ export const frameOrder = (last: FrameStamp | null, frame: FrameStamp): FrameOrd
   if (last === null) return "next";
   if (frame.ownerEpoch !== last.ownerEpoch) return frame.ownerEpoch > last.ownerEpoch ? "restart" : "out_of_order";
   if (frame.seq > last.seq) return "next";
-  return frame.capturedAt - last.capturedAt > RESTART_GAP_MS ? "restart" : "out_of_order";
+  const beforeMs = last.capturedAt - frame.capturedAt;
+  return beforeMs >= 0 && beforeMs <= IN_FLIGHT_MAX_MS ? "out_of_order" : "restart";
 };
