@@ -43,7 +43,7 @@ export const live = actor<LiveArgs, LiveArgs, LiveReceives>({
     detection_result(args, detection, context) {
       args.metrics.captureToDetection.observe(Math.max(0, context.nowMs() - detection.capturedAt) / 1000);
       args.cameras.noteFrame(detection.cameraId, detection.capturedAt);
-      args.hub.detection(detection, encoderOf(context, args.encodeJpeg));
+      args.hub.detection(detection, encoderOf(context, args.encodeJpeg), context.bytes);
       return args;
     },
 

@@ -7,6 +7,7 @@ import { isOriginAllowed, refuseForeignHost, refuseForeignPage } from "./auth/or
 import { createAuth } from "./auth.ts";
 import { createCommands } from "./live/commands.ts";
 import type { LiveSocket } from "./live/connection.ts";
+import { messagePackProtocol } from "./live/wire.ts";
 import type { EdgePorts } from "./ports.ts";
 import { faultOf, methodNotAllowed, problemResponse } from "./problem.ts";
 import { requestAddress } from "./routes/address.ts";
@@ -106,14 +107,20 @@ export const createApp = (ports: EdgePorts): EdgeApp => {
       log.info("client.refused", { reason: "foreign origin" });
       throw new Fault("forbidden", "pages of other sites may not connect; list the origin under server.corsOrigins");
     }
-    if (c.req.header("sec-websocket-protocol") !== undefined) {
+    const asked = c.req
+      .header("sec-websocket-protocol")
+      ?.split(",")
+      .map((each) => each.trim());
+    if (asked && !asked.includes(messagePackProtocol)) {
       // Bun would accept whatever is asked for, and then JSON would be sent under a name that promises something else.
-      throw new Fault("invalid_field", "sec-websocket-protocol: no subprotocol is spoken; connect without one", {
+      throw new Fault("invalid_field", `sec-websocket-protocol: connect with ${messagePackProtocol}, or without one for JSON`, {
         details: { field: "sec-websocket-protocol" },
       });
     }
-    const data: SocketData = { principal: c.get("principal"), live: null };
-    if (!c.env.server?.upgrade(c.req.raw, { data })) throw new Fault("unavailable", "the connection could not be upgraded");
+    const data: SocketData = { principal: c.get("principal"), form: asked ? "msgpack" : "json", live: null };
+    const headers: Record<string, string> = asked ? { "sec-websocket-protocol": messagePackProtocol } : {};
+    if (!c.env.server?.upgrade(c.req.raw, { data, headers }))
+      throw new Fault("unavailable", "the connection could not be upgraded");
     return new Response(null);
   });
 
@@ -144,7 +151,7 @@ export type Serving = {
 };
 
 const socketOf = (ws: Bun.ServerWebSocket<SocketData>): LiveSocket => ({
-  send: (text) => void ws.send(text),
+  send: (frame) => void ws.send(frame),
   subscribe: (topic) => void ws.subscribe(topic),
   unsubscribe: (topic) => void ws.unsubscribe(topic),
   bufferedBytes: () => ws.getBufferedAmount(),
@@ -164,7 +171,7 @@ const webSocketOf = (ports: EdgePorts): Bun.WebSocketHandler<SocketData> => {
     backpressureLimit: 16 * 1024 * 1024,
     closeOnBackpressureLimit: true,
     open(ws) {
-      const connection = live.connect(socketOf(ws), ws.data.principal);
+      const connection = live.connect(socketOf(ws), ws.data.principal, ws.data.form);
       if (connection) ws.data.live = { connection, commands: commandsOf(connection) };
       else {
         log.warn("client.refused", { reason: "too many clients", clients: live.clients() });
@@ -203,7 +210,7 @@ export const serve = (app: EdgeApp, ports: EdgePorts, at: { readonly host: strin
     );
   }
   live.attach({
-    publish: (topic, text) => void server.publish(topic, text),
+    publish: (topic, frame) => void server.publish(topic, frame),
     subscribers: (topic) => server.subscriberCount(topic),
   });
   const port = server.port ?? at.port;

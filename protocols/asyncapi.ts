@@ -86,7 +86,8 @@ export const asyncApi = (version: string): JsonObject => {
     channels: {
       live: {
         address: "/ws",
-        description: "Text frames of JSON `{type, data}`.",
+        description:
+          "Text frames of JSON `{type, data}`. With the subprotocol `vedette.msgpack.v1`: binary frames of the same in MessagePack, where a picture is a `bin`.",
         servers: [{ $ref: "#/servers/edge" }],
         messages: table([...toServer, ...toClient], ({ type }) => type, envelope),
       },

@@ -1,4 +1,5 @@
 /** What clients send over the WebSocket: read, checked, carried out, answered. */
+import { Decoder } from "@msgpack/msgpack";
 import type { CameraState } from "../../protocols/camera.ts";
 import {
   type ClientMessage,
@@ -15,10 +16,11 @@ import type { CameraView } from "../cameras/book.ts";
 import type { Probe } from "../cameras/probe.ts";
 import type { CameraRegistry } from "../cameras.ts";
 import { invalidField } from "../problem.ts";
-import type { Connection } from "./connection.ts";
+import { type Connection, tell } from "./connection.ts";
 import { parseCursor } from "./cursor.ts";
 import type { LiveHub } from "./hub.ts";
 import { createBucket } from "./rate.ts";
+import { type Form, wireOf } from "./wire.ts";
 import { wants, wishOf } from "./wish.ts";
 
 const messagesPerSecond = 20;
@@ -42,17 +44,22 @@ export type CommandPorts = {
 /** Handles the messages of one connection. */
 export type Commands = { readonly receive: (raw: string | Uint8Array) => void };
 
-const send = (connection: Connection, message: ServerMessage): void => connection.socket.send(JSON.stringify(message));
+const send = (connection: Connection, message: ServerMessage): void => tell(connection, wireOf(message));
+
+const binary = new Decoder({ maxStrLength: 16_384, maxBinLength: 0, maxArrayLength: 2_000, maxMapLength: 64, maxExtLength: 0 });
+
+const decode = (raw: string | Uint8Array, form: Form): unknown => {
+  if (form === "json" && typeof raw !== "string") throw new Fault("bad_json", "send text frames with JSON `{type, data}`");
+  try {
+    return typeof raw === "string" ? JSON.parse(raw) : binary.decode(raw);
+  } catch {
+    throw new Fault("bad_json", typeof raw === "string" ? "the frame is not JSON" : "the frame is not MessagePack");
+  }
+};
 
 /** The message, or a fault that says what is wrong with it; `type` is set as soon as it is known. */
-const parse = (raw: string | Uint8Array, seen: { type?: string }): ClientMessage => {
-  if (typeof raw !== "string") throw new Fault("bad_json", "send text frames with JSON `{type, data}`");
-  let frame: unknown;
-  try {
-    frame = JSON.parse(raw);
-  } catch {
-    throw new Fault("bad_json", "the frame is not JSON");
-  }
+const parse = (raw: string | Uint8Array, form: Form, seen: { type?: string }): ClientMessage => {
+  const frame = decode(raw, form);
   if (typeof frame !== "object" || frame === null || !("type" in frame) || typeof frame.type !== "string") {
     throw new Fault("invalid_field", "type: expected a string", { details: { field: "type" } });
   }
@@ -71,10 +78,10 @@ const parse = (raw: string | Uint8Array, seen: { type?: string }): ClientMessage
 };
 
 /** The kind of a message that is not looked at otherwise. */
-const typeIn = (raw: string | Uint8Array): string | undefined => {
+const typeIn = (raw: string | Uint8Array, form: Form): string | undefined => {
   const seen: { type?: string } = {};
   try {
-    parse(raw, seen);
+    parse(raw, form, seen);
   } catch {
     // Refused all the same; what could be read of it stands in `seen`.
   }
@@ -131,7 +138,7 @@ const createHandlers = ({ live, cameras, probe }: CommandPorts): Handlers => ({
       throw new Fault("invalid_field", "data.after: expected a cursor as the server gave it", { details: { field: "after" } });
     const { events, missed } = await live.replay(from);
     if (missed !== 0) send(connection, { type: "lagged", data: { missed, cursor: after } });
-    for (const { type, cameraId, text } of events) if (wants(connection.wish, type, cameraId)) connection.socket.send(text);
+    for (const { type, cameraId, wire } of events) if (wants(connection.wish, type, cameraId)) tell(connection, wire);
   },
 });
 
@@ -157,7 +164,7 @@ export const createCommands = (ports: CommandPorts): ((connection: Connection) =
     /** Each refused command is answered by name, so that a client knows which to send again; who goes on is closed. */
     const isWithinRate = (raw: string | Uint8Array): boolean => {
       if (bucket.take()) return true;
-      const type = typeIn(raw);
+      const type = typeIn(raw, connection.form);
       if (type === "stop_stream" && extraStops.take()) return true;
       if (refusals.take()) {
         answer(new Fault("rate_limited", `not done: send at most ${messagesPerSecond} messages a second`), type);
@@ -174,7 +181,7 @@ export const createCommands = (ports: CommandPorts): ((connection: Connection) =
         if (isClosed || !isWithinRate(raw)) return;
         const seen: { type?: string } = {};
         try {
-          const message = parse(raw, seen);
+          const message = parse(raw, connection.form, seen);
           if (inFlight >= inFlightMax && message.type !== "stop_stream")
             throw new Fault("rate_limited", `wait for an answer: ${inFlightMax} messages are in work`);
           const handler = handlers[message.type] as (of: Connection, data: unknown) => void | Promise<void>; // paired by the table

@@ -1,10 +1,11 @@
 /** One connected WebSocket client as the fan-out sees it. */
 import type { Principal } from "../auth.ts";
-import { detectionTopics, eventTopics, type Wish } from "./wish.ts";
+import type { Form, Wire } from "./wire.ts";
+import { detectionTopics, eventTopics, inForm, type Wish } from "./wish.ts";
 
 /** What the fan-out needs of a socket; `server.ts` makes it of Bun's, tests make it of nothing. */
 export type LiveSocket = {
-  readonly send: (text: string) => void;
+  readonly send: (frame: string | Uint8Array) => void;
   readonly subscribe: (topic: string) => void;
   readonly unsubscribe: (topic: string) => void;
   readonly bufferedBytes: () => number;
@@ -22,6 +23,7 @@ export type Flow = "flowing" | "slow" | "stalled";
 export type Connection = {
   readonly socket: LiveSocket;
   readonly principal: Principal;
+  readonly form: Form;
   wish: Wish;
   flow: Flow;
   readonly detectionTopics: Set<string>;
@@ -34,9 +36,10 @@ export type Connection = {
   missedAfter: string;
 };
 
-export const createConnection = (socket: LiveSocket, principal: Principal, wish: Wish): Connection => ({
+export const createConnection = (socket: LiveSocket, principal: Principal, wish: Wish, form: Form): Connection => ({
   socket,
   principal,
+  form,
   wish,
   flow: "flowing",
   detectionTopics: new Set(),
@@ -47,8 +50,10 @@ export const createConnection = (socket: LiveSocket, principal: Principal, wish:
   missedAfter: "",
 });
 
+export const tell = ({ socket, form }: Connection, wire: Wire): void => socket.send(wire[form]());
+
 const become = (connection: Connection, held: Set<string>, wanted: readonly string[]): void => {
-  const next = new Set(wanted);
+  const next = new Set(wanted.map((topic) => inForm(topic, connection.form)));
   for (const topic of held) if (!next.has(topic)) connection.socket.unsubscribe(topic);
   for (const topic of next) if (!held.has(topic)) connection.socket.subscribe(topic);
   held.clear();

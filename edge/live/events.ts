@@ -12,6 +12,7 @@ import { reasonOf } from "../../runtime/errors.ts";
 import type { Log } from "../../runtime/log.ts";
 import type { Metrics } from "../../runtime/metrics.ts";
 import { formatCursor } from "./cursor.ts";
+import { framed, once, type Wire } from "./wire.ts";
 
 export type LiveEvent = {
   readonly type: StreamType;
@@ -20,8 +21,10 @@ export type LiveEvent = {
   readonly offset: number;
   readonly appendedAtMs: number;
   readonly update: RiskUpdate;
+  /** What it takes in memory, about. */
+  readonly bytes: number;
   /** The whole frame, with the cursor behind this event. */
-  readonly text: string;
+  readonly wire: Wire;
 };
 
 export type Replay = {
@@ -73,12 +76,12 @@ const createRing = () => {
     push(event: LiveEvent) {
       events.push(event);
       ids.add(event.update.id);
-      bytes += event.text.length;
+      bytes += event.bytes;
       if (events.length <= keptMax && bytes <= keptMaxBytes) return;
       // A quarter at once, so that a full ring does not move its entries with each event.
       const gone = events.splice(0, Math.ceil(events.length / 4));
       for (const old of gone) {
-        bytes -= old.text.length;
+        bytes -= old.bytes;
         ids.delete(old.update.id);
         floor[old.partition] = old.offset + 1;
       }
@@ -124,9 +127,13 @@ export const createLiveEvents = ({ bus, clock, log, metrics, publish }: LiveEven
     }
     const update = decoded.message as RiskUpdate; // the codec knows no other message
     const { type, ...data } = update;
-    const text = JSON.stringify({ type, data: { ...data, cursor } });
     const { partition, offset, appendedAtMs } = record;
-    return { type, cameraId: update.cameraId, partition, offset, appendedAtMs, update, text };
+    const body = record.bytes.slice(); // what is read is a view on the bytes of a whole batch
+    const wire: Wire = {
+      json: once(() => JSON.stringify({ type, data: { ...data, cursor } })),
+      msgpack: once(() => framed(type, body, { cursor })),
+    };
+    return { type, cameraId: update.cameraId, partition, offset, appendedAtMs, update, bytes: 4 * body.byteLength, wire };
   };
 
   const take = (record: BusRecord): void => {

@@ -8,16 +8,17 @@ import { type Cancel, type Clock, every } from "../../runtime/clock.ts";
 import type { Log } from "../../runtime/log.ts";
 import type { Metrics } from "../../runtime/metrics.ts";
 import type { Principal } from "../auth.ts";
-import { type Connection, createConnection, type LiveSocket, settleTopics } from "./connection.ts";
-import { type Channel, channelsOf, isPerCamera, topicOf, type Wish, wants } from "./wish.ts";
+import { type Connection, createConnection, type LiveSocket, settleTopics, tell } from "./connection.ts";
+import { type Form, forms, type Wire } from "./wire.ts";
+import { type Channel, channelsOf, inForm, isPerCamera, topicOf, type Wish, wants } from "./wish.ts";
 
 export type Publisher = {
-  readonly publish: (topic: string, text: string) => void;
+  readonly publish: (topic: string, frame: string | Uint8Array) => void;
   readonly subscribers: (topic: string) => number;
 };
 
-/** The texts of one detection result; each is made at most once, and only when somebody hears it. */
-export type DetectionTexts = { readonly boxes: () => string; readonly frames: () => string };
+/** One detection result without its picture, and with it. */
+export type DetectionWires = { readonly boxes: Wire; readonly frames: Wire };
 
 export type FanoutLimits = {
   readonly maxClients: number;
@@ -46,19 +47,19 @@ export type FanoutPorts = {
   readonly metrics: Metrics;
   readonly limits: FanoutLimits;
   /** The latest detection result of a camera, for a client that skipped some. */
-  readonly latest: (cameraId: number) => string | null;
+  readonly latest: (cameraId: number) => Wire | null;
   readonly cursor: () => string;
   /** Told to a client that missed events. */
-  readonly lagged: (missed: number, cursor: string) => string;
+  readonly lagged: (missed: number, cursor: string) => Wire;
 };
 
 export type Fanout = {
   /** Null when there are too many. */
-  readonly connect: (socket: LiveSocket, principal: Principal, wish: Wish) => Connection | null;
+  readonly connect: (socket: LiveSocket, principal: Principal, wish: Wish, form: Form) => Connection | null;
   readonly disconnect: (connection: Connection) => void;
   readonly subscribe: (connection: Connection, wish: Wish) => void;
-  readonly detection: (cameraId: number, texts: DetectionTexts) => void;
-  readonly event: (type: StreamType, cameraId: number, text: string) => void;
+  readonly detection: (cameraId: number, wires: DetectionWires) => void;
+  readonly event: (type: StreamType, cameraId: number, wire: Wire) => void;
   /** The socket's buffer became empty. */
   readonly drained: (connection: Connection) => void;
   readonly attach: (publisher: Publisher) => void;
@@ -109,14 +110,14 @@ const createPacing = (ports: FanoutPorts, uneven: Set<Connection>, settle: (conn
   const { clock, log, metrics, limits, latest, cursor, lagged } = ports;
 
   const back = (connection: Connection): void => {
-    const { socket, missed, missedAfter, skipped } = connection;
+    const { missed, missedAfter, skipped } = connection;
     connection.flow = "flowing";
     connection.missed = 0;
     uneven.delete(connection);
-    if (missed > 0) socket.send(lagged(missed, missedAfter));
+    if (missed > 0) tell(connection, lagged(missed, missedAfter));
     for (const cameraId of skipped) {
-      const text = latest(cameraId);
-      if (text !== null) socket.send(text);
+      const wire = latest(cameraId);
+      if (wire !== null) tell(connection, wire);
     }
     skipped.clear();
     settle(connection);
@@ -175,17 +176,20 @@ export const createFanout = (ports: FanoutPorts): Fanout => {
     seen.add(cameraId);
     for (const connection of perCamera) settle(connection);
   };
-  const publish = (name: string, cameraId: number, text: () => string): void => {
+  const publish = (name: string, cameraId: number, wire: Wire): void => {
     if (!publisher) return;
-    for (const topic of [topicOf(name, null), topicOf(name, cameraId)]) {
-      if (publisher.subscribers(topic) > 0) publisher.publish(topic, text());
+    for (const form of forms) {
+      for (const to of [topicOf(name, null), topicOf(name, cameraId)]) {
+        const topic = inForm(to, form);
+        if (publisher.subscribers(topic) > 0) publisher.publish(topic, wire[form]());
+      }
     }
   };
 
   return {
-    connect(socket, principal, wish) {
+    connect(socket, principal, wish, form) {
       if (connections.size >= limits.maxClients) return null;
-      const connection = createConnection(socket, principal, wish);
+      const connection = createConnection(socket, principal, wish, form);
       connections.add(connection);
       metrics.wsClients.set(connections.size);
       if (connections.size === 1) {
@@ -211,9 +215,9 @@ export const createFanout = (ports: FanoutPorts): Fanout => {
       adopt(connection, wish);
     },
 
-    detection(cameraId, texts) {
+    detection(cameraId, wires) {
       see(cameraId);
-      for (const channel of channels.due(cameraId)) publish(channel.name, cameraId, channel.frames ? texts.frames : texts.boxes);
+      for (const channel of channels.due(cameraId)) publish(channel.name, cameraId, channel.frames ? wires.frames : wires.boxes);
       for (const connection of uneven) {
         if (!wants(connection.wish, "detection_result", cameraId)) continue;
         connection.skipped.add(cameraId);
@@ -221,8 +225,8 @@ export const createFanout = (ports: FanoutPorts): Fanout => {
       }
     },
 
-    event(type, cameraId, text) {
-      publish(type, cameraId, () => text);
+    event(type, cameraId, wire) {
+      publish(type, cameraId, wire);
       for (const connection of uneven) {
         if (connection.flow !== "stalled" || !wants(connection.wish, type, cameraId)) continue;
         connection.missed += 1;

@@ -10,10 +10,11 @@ import { reasonOf } from "../../runtime/errors.ts";
 import type { Log } from "../../runtime/log.ts";
 import type { Metrics } from "../../runtime/metrics.ts";
 import type { Principal } from "../auth.ts";
-import type { Connection, LiveSocket } from "./connection.ts";
+import { type Connection, type LiveSocket, tell } from "./connection.ts";
 import { createLiveEvents, type LiveEvent, type Replay } from "./events.ts";
-import { createFanout, fanoutLimits, type Publisher } from "./fanout.ts";
+import { createFanout, type DetectionWires, fanoutLimits, type Publisher } from "./fanout.ts";
 import { createLatest, type Picture } from "./latest.ts";
+import { type Form, framed, once, type Wire, wireOf } from "./wire.ts";
 import { type Wish, wishOf } from "./wish.ts";
 
 export type Preview = { readonly ws: boolean; readonly quality: number; readonly maxFps: number };
@@ -33,8 +34,8 @@ export type LiveHubPorts = {
 };
 
 export type LiveHub = {
-  /** One processed frame. `encode` makes its JPEG; it is called at once or not at all. */
-  readonly detection: (detection: LiveDetection, encode: ((quality: number) => Uint8Array) | null) => void;
+  /** One processed frame. `encode` makes its JPEG; it is called at once or not at all. `body` is the message as it came. */
+  readonly detection: (detection: LiveDetection, encode: ((quality: number) => Uint8Array) | null, body?: Uint8Array) => void;
   readonly status: (status: CameraStatus) => void;
   readonly stopped: (cameraId: number, reason: string) => void;
 
@@ -43,7 +44,7 @@ export type LiveHub = {
   readonly find: (messageId: string) => LiveEvent | null;
 
   /** Null when there are too many clients. The first message is sent. */
-  readonly connect: (socket: LiveSocket, principal: Principal) => Connection | null;
+  readonly connect: (socket: LiveSocket, principal: Principal, form?: Form) => Connection | null;
   readonly disconnect: (connection: Connection) => void;
   readonly subscribe: (connection: Connection, wish: Wish) => void;
   readonly drained: (connection: Connection) => void;
@@ -59,21 +60,33 @@ export type LiveHub = {
 
 const goingAway = 1001;
 
-const frameOf = (message: Tagged): string => {
-  const { type, ...data } = message;
-  return JSON.stringify({ type, data });
-};
-const say = (message: ServerMessage): string => JSON.stringify(message);
+const frameOf = ({ type, ...data }: Tagged) => ({ type, data });
+const say = (message: ServerMessage): Wire => wireOf(message);
 
 /** Adds a last field to a frame that ends in the two closing braces of `data` and of itself. */
 const withFrame = (text: string, jpeg: Uint8Array): string =>
   `${text.slice(0, -2)},"frame":"data:image/jpeg;base64,${Buffer.from(jpeg).toString("base64")}"}}`;
 
-const once = <T>(make: () => T): (() => T) => {
-  let made: { readonly value: T } | null = null;
-  return () => {
-    made ??= { value: make() };
-    return made.value;
+const boxesOf = ({ frame: _, ...rest }: LiveDetection): Wire => wireOf(frameOf(rest));
+
+/** With the body as it came, MessagePack costs no encoding; in that form the picture is a `bin`. */
+const wiresOf = (detection: LiveDetection, body: Uint8Array | null, picture: () => Uint8Array | null): DetectionWires => {
+  const boxes = boxesOf(detection);
+  const plain = body ? once(() => framed(detection.type, body)) : boxes.msgpack;
+  const pictured = (jpeg: Uint8Array): Uint8Array =>
+    body ? framed(detection.type, body, { frame: jpeg }) : wireOf(frameOf({ ...detection, frame: jpeg } as Tagged)).msgpack();
+  return {
+    boxes: { json: boxes.json, msgpack: plain },
+    frames: {
+      json: once(() => {
+        const jpeg = picture();
+        return jpeg ? withFrame(boxes.json(), jpeg) : boxes.json();
+      }),
+      msgpack: once(() => {
+        const jpeg = picture();
+        return jpeg ? pictured(jpeg) : plain();
+      }),
+    },
   };
 };
 
@@ -81,12 +94,8 @@ export const createLiveHub = (ports: LiveHubPorts): LiveHub => {
   const { clock, log, metrics, version, preview = () => previewDefault, maxClients = fanoutLimits.maxClients } = ports;
   const latest = createLatest(clock);
   const pictureDueMs = new Map<number, number>();
-  const boxesOf = (detection: LiveDetection): string => {
-    const { frame: _, ...rest } = detection;
-    return frameOf(rest);
-  };
 
-  const events = createLiveEvents({ ...ports, publish: ({ type, cameraId, text }) => fanout.event(type, cameraId, text) });
+  const events = createLiveEvents({ ...ports, publish: ({ type, cameraId, wire }) => fanout.event(type, cameraId, wire) });
   const fanout = createFanout({
     clock,
     log,
@@ -122,20 +131,16 @@ export const createLiveHub = (ports: LiveHubPorts): LiveHub => {
     });
 
   return {
-    detection(detection, encode) {
+    detection(detection, encode, body = undefined) {
       const { cameraId } = detection;
       latest.note(detection);
       const picture = pictureOf(detection, encode);
       if (latest.isPictureAsked(cameraId)) picture();
-      const boxes = once(() => boxesOf(detection));
-      const frames = once(() => {
-        const jpeg = picture();
-        return jpeg ? withFrame(boxes(), jpeg) : boxes();
-      });
-      fanout.detection(cameraId, { boxes, frames });
+      // Encoded within this turn or not at all, so the body is not copied.
+      fanout.detection(cameraId, wiresOf(detection, body && detection.frame === undefined ? body : null, picture));
     },
 
-    status: (status) => fanout.event("camera_status", status.cameraId, frameOf(status)),
+    status: (status) => fanout.event("camera_status", status.cameraId, wireOf(frameOf(status))),
 
     stopped(cameraId, reason) {
       latest.forget(cameraId);
@@ -157,15 +162,15 @@ export const createLiveHub = (ports: LiveHubPorts): LiveHub => {
     picture: latest.picture,
     find: events.find,
 
-    connect(socket, principal) {
+    connect(socket, principal, form = "json") {
       const acknowledgement: DataOf<"connection_ack"> = {
         message: "WS connected (pipeline ready)",
         version,
         cursor: events.cursor(),
       };
       // Nothing is published within this turn, so the acknowledgement stays the first frame.
-      const connection = fanout.connect(socket, principal, wishOf({}, principal.cameras));
-      if (connection) socket.send(say({ type: "connection_ack", data: acknowledgement }));
+      const connection = fanout.connect(socket, principal, wishOf({}, principal.cameras), form);
+      if (connection) tell(connection, say({ type: "connection_ack", data: acknowledgement }));
       return connection;
     },
 

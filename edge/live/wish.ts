@@ -1,5 +1,6 @@
 /** What one client wants to hear, and the publish topics that give it that. Pure. */
 import { type DataOfClient, type StreamType, streamTypes } from "../../protocols/websocket.ts";
+import type { Form } from "./wire.ts";
 
 export type Wish = {
   /** Null is every camera. */
@@ -21,6 +22,9 @@ export const channelOf = (maxFps: number | null, frames: boolean): Channel => ({
 
 /** The publish topic for every camera, or for one. */
 export const topicOf = (name: string, cameraId: number | null): string => `${name}/${cameraId ?? "*"}`;
+
+/** The same publish topic for the clients of one form. */
+export const inForm = (topic: string, form: Form): string => (form === "json" ? topic : `${topic}#${form}`);
 
 /** A wish within `scope`, the cameras that the client may see at all. */
 export const wishOf = (asked: DataOfClient<"subscribe">, scope: ReadonlySet<number> | null): Wish => {

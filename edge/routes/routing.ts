@@ -5,11 +5,13 @@ import { CameraId } from "../../protocols/ids.ts";
 import type { Principal } from "../auth.ts";
 import type { Commands } from "../live/commands.ts";
 import type { Connection } from "../live/connection.ts";
+import type { Form } from "../live/wire.ts";
 import { invalidField, Problem } from "../problem.ts";
 
 /** What a WebSocket carries from its upgrade on. */
 export type SocketData = {
   readonly principal: Principal;
+  readonly form: Form;
   live: { readonly connection: Connection; readonly commands: Commands } | null;
 };
 

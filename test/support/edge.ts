@@ -148,6 +148,7 @@ export const fakeFleet = (): FakeFleet => {
 
 export type FakeSocket = LiveSocket & {
   readonly sent: string[];
+  readonly sentBytes: Uint8Array[];
   readonly topics: Set<string>;
   buffered: number;
   closed: string | null;
@@ -156,10 +157,11 @@ export type FakeSocket = LiveSocket & {
 export const fakeSocket = (): FakeSocket => {
   const socket: FakeSocket = {
     sent: [],
+    sentBytes: [],
     topics: new Set(),
     buffered: 0,
     closed: null,
-    send: (text) => void socket.sent.push(text),
+    send: (frame) => void (typeof frame === "string" ? socket.sent.push(frame) : socket.sentBytes.push(frame)),
     subscribe: (topic) => void socket.topics.add(topic),
     unsubscribe: (topic) => void socket.topics.delete(topic),
     bufferedBytes: () => socket.buffered,
@@ -175,8 +177,8 @@ export const fakeSocket = (): FakeSocket => {
 
 /** A publisher over fake sockets, as the server's publish is over real ones. */
 export const fakePublisher = (sockets: Iterable<FakeSocket>) => ({
-  publish(topic: string, text: string) {
-    for (const socket of sockets) if (socket.topics.has(topic)) socket.sent.push(text);
+  publish(topic: string, frame: string | Uint8Array) {
+    for (const socket of sockets) if (socket.topics.has(topic)) socket.send(frame);
   },
   subscribers: (topic: string) => [...sockets].filter((socket) => socket.topics.has(topic)).length,
 });

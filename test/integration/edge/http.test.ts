@@ -28,9 +28,9 @@ test.each([
   expect(await answer.json()).toMatchObject({ status: 413, code: "too_large" });
 });
 
-test("a WebSocket that asks for a subprotocol is not told that it is spoken", async () => {
+test("a WebSocket that asks for a subprotocol which is not spoken is refused", async () => {
   const { port } = await start();
-  const client = await openRaw(port, { "sec-websocket-protocol": "vedette.msgpack.v1" });
+  const client = await openRaw(port, { "sec-websocket-protocol": "vedette.msgpack.v2" });
   client.end();
   expect(client.received().split("\r\n", 1)[0]).toStartWith("HTTP/1.1 400");
   expect(client.received().toLowerCase()).not.toContain("sec-websocket-protocol: vedette");

@@ -1,4 +1,6 @@
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { encode } from "@msgpack/msgpack";
+import { messagePack } from "../../../edge/client/message-pack.ts";
 import { connectLive, type LinkState, type LiveClient } from "../../../edge/client.ts";
 import { createApp, type Serving, serve } from "../../../edge/server.ts";
 import type { ServerMessage } from "../../../protocols/websocket.ts";
@@ -54,6 +56,33 @@ describe("a client", () => {
     await bus.append([asOutgoing(aRiskUpdate(1))]);
     await within(5_000, "four messages", () => messages.length >= 4);
     expect(typesOf(messages)).toEqual(["connection_ack", "detection_result", "camera_status", "risk_update"]);
+  });
+
+  test("that speaks MessagePack is told the same, pictures as bytes", async () => {
+    const { serving, live, bus } = await start();
+    const text = await listen(serving.port);
+    const { client, messages } = await listen(serving.port, { binary: messagePack });
+    client.subscribe({ frames: true });
+    client.send({ type: "ping", data: {} });
+    await within(5_000, "the answer", () => messages.length >= 2);
+    const detection = aDetection(1);
+    const { type: _, ...body } = detection;
+    live.detection(detection, () => new Uint8Array([0xff, 0xd8]), encode(body));
+    live.status({ type: "camera_status", cameraId: 1, status: 1, message: "Online", state: "online" });
+    await bus.append([asOutgoing(aRiskUpdate(1))]);
+    await within(5_000, "all messages", () => messages.length >= 5 && text.messages.length >= 4);
+    const [picture] = messages.filter(({ type }) => type === "detection_result");
+    expect(picture).toEqual({ type: "detection_result", data: { ...body, frame: new Uint8Array([0xff, 0xd8]) } } as never);
+    const others = (heard: readonly ServerMessage[]) => heard.filter(({ type }) => !["detection_result", "pong"].includes(type));
+    expect(others(messages)).toEqual(others(text.messages));
+  });
+
+  test("is told which subprotocol was taken of those it offers", async () => {
+    const { serving } = await start();
+    const socket = new WebSocket(`ws://127.0.0.1:${serving.port}/ws`, ["chat", messagePack.protocol]);
+    closers.push(() => socket.close());
+    await within(5_000, "the connection", () => socket.readyState === WebSocket.OPEN);
+    expect(socket.protocol).toBe(messagePack.protocol);
   });
 
   test("gets an answer to what it sends", async () => {

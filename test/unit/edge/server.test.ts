@@ -183,7 +183,10 @@ describe("what is wrong is answered by a problem document", () => {
 
   test("a subprotocol that is not spoken is not accepted", async () => {
     const { ask } = await setUp();
-    const answer = await ask("GET", "/ws", undefined, { upgrade: "websocket", "sec-websocket-protocol": "vedette.msgpack.v1" });
+    const answer = await ask("GET", "/ws", undefined, {
+      upgrade: "websocket",
+      "sec-websocket-protocol": "vedette.msgpack.v2, chat",
+    });
     expect([answer.status, answer.json?.field]).toEqual([400, "sec-websocket-protocol"]);
   });
 

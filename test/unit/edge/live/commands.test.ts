@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { decode, encode } from "@msgpack/msgpack";
 import type { Principal } from "../../../../edge/auth.ts";
 import { createCommands } from "../../../../edge/live/commands.ts";
 import { Fault } from "../../../../runtime/errors.ts";
@@ -26,6 +27,37 @@ const setUp = async (principal: Principal = operator, options: Parameters<typeof
   };
   return { ...edge, clock, bus, socket, commands, ask };
 };
+
+describe("of a client that speaks MessagePack", () => {
+  const ask = async (raw: string | Uint8Array) => {
+    const edge = await fakeEdge({ seeds: [aCamera(1)] });
+    const socket = fakeSocket();
+    const connection = edge.live.connect(socket, operator, "msgpack");
+    if (!connection) throw new Error("refused");
+    createCommands(edge)(connection).receive(raw);
+    await settlePromises();
+    expect(socket.sent).toEqual([]);
+    return socket.sentBytes.slice(1).map((bytes) => decode(bytes));
+  };
+
+  test("frames are read in either form and answered in its own", async () => {
+    const pong = [{ type: "pong", data: {} }];
+    expect(await ask(encode({ type: "ping", data: {} }))).toEqual(pong);
+    expect(await ask('{"type":"ping"}')).toEqual(pong);
+  });
+
+  test.each([
+    ["bytes that are no MessagePack", new Uint8Array([0xc1]), "bad_json"],
+    ["no bytes", new Uint8Array(), "bad_json"],
+    ["a map that ends early", encode({ type: "ping" }).subarray(0, 4), "bad_json"],
+    ["a number", encode(7), "invalid_field"],
+    ["a name that every object has", encode({ type: "constructor" }), "unknown_type"],
+    ["the name of the prototype", encode(JSON.parse('{"type":"ping","__proto__":{}}')), "bad_json"],
+    ["a field of the wrong kind", encode({ type: "stop_stream", data: { cameraId: "1" } }), "invalid_field"],
+  ])("%s are refused with a code", async (_what, raw, code) => {
+    expect(await ask(raw)).toMatchObject([{ type: "error", data: { code } }]);
+  });
+});
 
 test("ping is answered by pong", async () => {
   const { ask } = await setUp();

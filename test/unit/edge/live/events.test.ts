@@ -29,7 +29,7 @@ describe("following", () => {
     const { bus, events, heard } = await setUp();
     const ids = await put(bus, 3, 2);
     expect(idsOf(heard)).toEqual(ids);
-    const { type, data } = JSON.parse(heard[1]?.text ?? "");
+    const { type, data } = JSON.parse(heard[1]?.wire.json() ?? "");
     expect([type, data.id, data.cursor]).toEqual(["risk_update", ids[1], "3.2"]);
     expect(events.cursor()).toBe("3.2");
   });
@@ -94,7 +94,7 @@ describe("resuming", () => {
     const fresh = await put(bus, 1, 2);
     const { events: replayed, missed } = await events.replay({ 1: 10 });
     expect([idsOf(replayed), missed]).toEqual([[...old.slice(10), ...fresh], 0]);
-    const cursors = replayed.map(({ text }) => JSON.parse(text).data.cursor);
+    const cursors = replayed.map(({ wire }) => JSON.parse(wire.json()).data.cursor);
     expect(cursors).toEqual(replayed.map((_, index) => formatCursor({ 1: 11 + index })));
   });
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { Principal } from "../../../../edge/auth.ts";
 import { createFanout, type FanoutLimits } from "../../../../edge/live/fanout.ts";
+import type { Form, Wire } from "../../../../edge/live/wire.ts";
 import { wishOf } from "../../../../edge/live/wish.ts";
 import type { DataOfClient } from "../../../../protocols/websocket.ts";
 import { silentLog } from "../../../../runtime/log.ts";
@@ -11,6 +12,17 @@ import { virtualClock } from "../../../support/virtual-clock.ts";
 const everyone: Principal = { name: "test", role: "viewer", cameras: null, via: "open" };
 const limits: FanoutLimits = { maxClients: 3, slowBytes: 1_000, stalledBytes: 5_000, backBytes: 100, slowMaxMs: 30_000 };
 
+const said = (text: string, made: () => void = () => {}): Wire => ({
+  json() {
+    made();
+    return text;
+  },
+  msgpack() {
+    made();
+    return new TextEncoder().encode(text);
+  },
+});
+
 const setUp = () => {
   const clock = virtualClock();
   const metrics = createMetrics();
@@ -20,29 +32,23 @@ const setUp = () => {
     metrics,
     log: silentLog,
     limits,
-    latest: (cameraId) => `latest ${cameraId}`,
+    latest: (cameraId) => said(`latest ${cameraId}`),
     cursor: () => "0.5",
-    lagged: (missed, cursor) => `lagged ${missed} after ${cursor}`,
+    lagged: (missed, cursor) => said(`lagged ${missed} after ${cursor}`),
   });
   fanout.attach(fakePublisher(sockets));
-  const join = (asked: DataOfClient<"subscribe"> = {}) => {
+  const join = (asked: DataOfClient<"subscribe"> = {}, form: Form = "json") => {
     const socket = fakeSocket();
     sockets.push(socket);
-    const connection = fanout.connect(socket, everyone, wishOf(asked, null));
+    const connection = fanout.connect(socket, everyone, wishOf(asked, null), form);
     if (!connection) throw new Error("refused");
     return { socket, connection };
   };
   const made: string[] = [];
   const detect = (cameraId: number, name: string) =>
     fanout.detection(cameraId, {
-      boxes: () => {
-        made.push("boxes");
-        return name;
-      },
-      frames: () => {
-        made.push("frames");
-        return `${name} with picture`;
-      },
+      boxes: said(name, () => made.push("boxes")),
+      frames: said(`${name} with picture`, () => made.push("frames")),
     });
   const dropped = async (type: string, reason: string): Promise<number> => {
     const { values } = await metrics.dropped.get();
@@ -105,12 +111,29 @@ describe("what a client hears", () => {
     expect(socket.sent).toHaveLength(20);
   });
 
+  test("each hears the form that it speaks, and none is made that nobody speaks", () => {
+    const { fanout, detect, join, made } = setUp();
+    const binary = join({ cameraIds: [1] }, "msgpack");
+    detect(1, "a");
+    fanout.event(
+      "risk_update",
+      1,
+      said("risk", () => made.push("risk")),
+    );
+    expect(made).toEqual(["boxes", "risk"]);
+    const text = join();
+    detect(1, "b");
+    const heard = binary.socket.sentBytes.map((bytes) => new TextDecoder().decode(bytes));
+    expect([heard, binary.socket.sent]).toEqual([["a", "risk", "b"], []]);
+    expect([text.socket.sent, text.socket.sentBytes]).toEqual([["b"], []]);
+  });
+
   test("more clients than allowed are refused", () => {
     const { fanout, join } = setUp();
     join();
     join();
     const { connection } = join();
-    expect(fanout.connect(fakeSocket(), everyone, wishOf({}, null))).toBeNull();
+    expect(fanout.connect(fakeSocket(), everyone, wishOf({}, null), "json")).toBeNull();
     fanout.disconnect(connection);
     expect(fanout.clients()).toBe(2);
     join();
@@ -130,7 +153,7 @@ describe("a client that reads too slowly", () => {
     slow.socket.buffered = 2_000;
     await clock.advance(100);
     detect(1, "a");
-    fanout.event("risk_update", 1, "risk");
+    fanout.event("risk_update", 1, said("risk"));
     expect([slow.socket.sent, other.socket.sent]).toEqual([["risk"], ["a", "risk"]]);
     expect(await dropped("detection_result", "slow_client")).toBe(1);
   });
@@ -165,11 +188,11 @@ describe("a client that reads too slowly", () => {
     const { socket } = join();
     socket.buffered = 6_000;
     await clock.advance(100);
-    fanout.event("risk_update", 1, "one");
-    fanout.event("risk_update", 1, "two");
+    fanout.event("risk_update", 1, said("one"));
+    fanout.event("risk_update", 1, said("two"));
     socket.buffered = 0;
     await clock.advance(100);
-    fanout.event("risk_update", 1, "three");
+    fanout.event("risk_update", 1, said("three"));
     expect(socket.sent).toEqual(["lagged 2 after 0.5", "three"]);
     expect(await dropped("risk_update", "stalled_client")).toBe(2);
   });
@@ -179,7 +202,7 @@ describe("a client that reads too slowly", () => {
     const { socket } = join({ cameraIds: [7] });
     socket.buffered = 6_000;
     await clock.advance(100);
-    fanout.event("risk_update", 1, "one");
+    fanout.event("risk_update", 1, said("one"));
     socket.buffered = 0;
     await clock.advance(100);
     expect(socket.sent).toEqual([]);

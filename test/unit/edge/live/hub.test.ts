@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { decode, encode } from "@msgpack/msgpack";
 import type { Principal } from "../../../../edge/auth.ts";
 import { createLiveHub, type Preview } from "../../../../edge/live/hub.ts";
 import { wishOf } from "../../../../edge/live/wish.ts";
@@ -167,4 +168,58 @@ test("when the server stops, every client is told to go away", async () => {
   const socket = join();
   await hub.stop();
   expect(socket.closed).toBe("1001 the server stops");
+});
+
+describe("the MessagePack form", () => {
+  const joinBinary = (hub: Awaited<ReturnType<typeof setUp>>["hub"], asked: Parameters<typeof wishOf>[0] = {}) => {
+    const socket = fakeSocket();
+    const connection = hub.connect(socket, everyone, "msgpack");
+    if (connection) hub.subscribe(connection, wishOf(asked, null));
+    hub.attach(fakePublisher([socket]));
+    return socket;
+  };
+  const lastOf = ({ sentBytes }: FakeSocket) =>
+    decode(sentBytes.at(-1) ?? new Uint8Array([0xc0])) as { type: string; data: object };
+
+  test("says what the JSON form says", async () => {
+    const { hub, join } = await setUp();
+    const text = join();
+    const binary = joinBinary(hub);
+    hub.attach(fakePublisher([text, binary]));
+    const detection = aDetection(1);
+    const { type: _, ...body } = detection;
+    for (const say of [
+      () => hub.detection(detection, null, encode(body)),
+      () => hub.detection(aDetection(2), null),
+      () => hub.status({ type: "camera_status", cameraId: 1, status: 1, message: "Online", state: "online" }),
+      () => hub.stopped(1, "removed"),
+    ]) {
+      say();
+      expect(lastOf(binary)).toEqual(last(text));
+    }
+    expect([text.sentBytes, binary.sent]).toEqual([[], []]);
+  });
+
+  test("events carry their cursor", async () => {
+    const { hub, bus, join } = await setUp();
+    const text = join();
+    const binary = joinBinary(hub);
+    hub.attach(fakePublisher([text, binary]));
+    await bus.append([asOutgoing(aRiskUpdate(1))]);
+    await settlePromises();
+    expect(last(text).data.cursor).not.toBe("");
+    expect(lastOf(binary)).toEqual(last(text));
+  });
+
+  test.each([
+    ["as it came", true],
+    ["encoded here", false],
+  ])("a picture is a bin beside the fields of the body %s", async (_what, isGiven) => {
+    const { hub, encode: encodeJpeg } = await setUp();
+    const socket = joinBinary(hub, { frames: true });
+    const detection = aDetection(1);
+    const { type: _, ...body } = detection;
+    hub.detection(detection, encodeJpeg, isGiven ? encode(body) : undefined);
+    expect(lastOf(socket)).toEqual({ type: "detection_result", data: { ...body, frame: jpeg } });
+  });
 });
