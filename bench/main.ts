@@ -5,6 +5,7 @@ import { reasonOf } from "../runtime/errors.ts";
 import { type Bench, runBench } from "./bench.ts";
 import { quickEffort, usualEffort } from "./harness.ts";
 import type { Report } from "./report.ts";
+import { writeResults } from "./results.ts";
 
 type Entry = { readonly question: string; readonly load: () => Promise<Bench> };
 
@@ -13,6 +14,22 @@ const benches: Readonly<Record<string, Entry>> = {
   runtime: {
     question: "what a hop, an actor and a timer cost, beside nact, xstate, effect and rxjs",
     load: async () => (await import("./runtime.ts")).runtime(),
+  },
+  detector: {
+    question: "how many detections a second the pipeline makes, beside bare onnxruntime-node",
+    load: async () => (await import("./detector.ts")).detector(),
+  },
+  log: {
+    question: "what an append to the embedded log costs, beside a bare bun:sqlite loop",
+    load: async () => (await import("./log.ts")).log(),
+  },
+  edge: {
+    question: "what a broadcast to 1,000 clients costs, beside bare server.publish, and what stalled clients do to the others",
+    load: async () => (await import("./edge.ts")).edge(),
+  },
+  start: {
+    question: "how long it is from the start of the process to the first detection on a client",
+    load: async () => (await import("./start.ts")).start(),
   },
   codec: {
     question: "what a message costs to encode and decode, beside @msgpack/msgpack",
@@ -25,6 +42,7 @@ const usage = `bun run bench <name|all> [--only TEXT] [--report FILE] [--quick]
 
 ${names.map((name) => `  ${name.padEnd(10)} ${benches[name]?.question}`).join("\n")}
   ${"all".padEnd(10)} each of these in turn
+  ${"results".padEnd(10)} writes bench/RESULTS.md from the reports in bench/results
 
   --only TEXT     the contests with this in their name
   --report FILE   writes the figures as JSON; of "all", a list
@@ -60,6 +78,7 @@ const parse = (args: readonly string[]) => {
 const print = (text: string): void => void process.stdout.write(text);
 
 const main = async (): Promise<void> => {
+  if (process.argv[2] === "results") return print(`RESULTS.md shows ${writeResults()} reports\n`);
   const { entries, only, report, quick, help } = parse(process.argv.slice(2));
   if (help) return print(usage);
   const reports: Report[] = [];

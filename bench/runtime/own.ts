@@ -3,6 +3,7 @@ import { z } from "zod";
 import { createCodec } from "../../protocols/codec.ts";
 import { LiveDetection } from "../../protocols/detection.ts";
 import { message, type Tagged } from "../../protocols/message.ts";
+import type { TopicDefinition } from "../../protocols/topic.ts";
 import { type ActorDefinition, type Address, addressOf } from "../../runtime/actor.ts";
 import { createMemoryBroker } from "../../runtime/bus-memory.ts";
 import { systemClock } from "../../runtime/clock.ts";
@@ -11,6 +12,7 @@ import { createFramePool, framePoolLayout } from "../../runtime/frame-pool.ts";
 import type { Tolerance } from "../../runtime/intensity.ts";
 import { silentLog } from "../../runtime/log.ts";
 import { silentObserver } from "../../runtime/observer.ts";
+import type { World } from "../../runtime/ports.ts";
 import { systemRandom } from "../../runtime/random.ts";
 import { createMemoryStore } from "../../runtime/store-memory.ts";
 import { type System, startSystem } from "../../runtime/system.ts";
@@ -23,24 +25,29 @@ export const Tick = message("bench.tick", "A timer ran out.", { timer: z.int(), 
 export const tolerance: Tolerance = { restarts: 5, withinMs: 60_000, backoffMs: [100, 5_000] };
 const aboutCamera = (about: Tagged): string => ("cameraId" in about ? String(about.cameraId) : "");
 
-/** `vedette` is the root. Bus and store are in memory: none of what is measured touches them. */
-export const startTree = async (children: readonly ChildSpec[], construction?: "none"): Promise<System> => {
-  const world = {
+/** `vedette` is the root. Bus and store are in memory, and there are no frames, where no others are given. */
+export const startTree = async (
+  children: readonly ChildSpec[],
+  given: Partial<World> = {},
+  topics: readonly TopicDefinition<never>[] = [],
+): Promise<System> => {
+  const world: World = {
     clock: systemClock,
     random: systemRandom,
     dispatcher: systemDispatcher(systemClock, setImmediate),
-    codec: createCodec([Small, Tick, LiveDetection], construction === undefined ? {} : { construction }),
+    codec: createCodec([Small, Tick, LiveDetection]),
     bus: createMemoryBroker({ clock: systemClock }).open(),
     store: createMemoryStore({ clock: systemClock }),
     frames: createFramePool(framePoolLayout(1, 32)),
     log: silentLog,
     observer: silentObserver,
     keyOf: aboutCamera,
+    ...given,
   };
   const fatal = (reason: string): never => {
     throw new Error(reason);
   };
-  return startSystem(supervisor("vedette", "one_for_one", tolerance, children), [], world, fatal);
+  return startSystem(supervisor("vedette", "one_for_one", tolerance, children), topics, world, fatal);
 };
 
 const nameOf = (at: number): string => `actor-${at}`;
@@ -81,16 +88,16 @@ export const ringStages = <M extends Tagged>(type: M["type"], actors: number, ha
   });
 };
 
-const runtimeFor = (type: string, name: string, construction?: "none"): Runtime => ({
+const runtimeFor = (type: string, name: string, world: Partial<World>): Runtime => ({
   name,
   async open<M extends Tagged>(actors: number, handle: Handle<M>) {
-    const system = await startTree(ringStages(type, actors, handle), construction);
+    const system = await startTree(ringStages(type, actors, handle), world);
     return { send: (sent: M) => system.tell(addressAt(0), sent), close: () => system.stop("measured", 1_000) };
   },
 });
 
 /** Actors that hear messages of one type. */
-export const ownRuntime = (type: string): Runtime => runtimeFor(type, "vedette");
+export const ownRuntime = (type: string): Runtime => runtimeFor(type, "vedette", {});
 /** The same with each message left to the library. */
 export const ownRuntimeOnLibraryCodec = (type: string): Runtime =>
-  runtimeFor(type, "vedette with @msgpack/msgpack in place of its codec", "none");
+  runtimeFor(type, "vedette with @msgpack/msgpack in place of its codec", { codec: createCodec([], { construction: "none" }) });

@@ -1,0 +1,105 @@
+/** `bun run bench results`: makes `RESULTS.md` of the reports in `bench/results`. */
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+
+const figures = { median: z.number(), min: z.number(), max: z.number(), p95: z.number().optional(), p99: z.number().optional() };
+/** The contract's report; what a bench adds to it is shown where it is there. */
+const ReportFile = z.object({
+  bench: z.string(),
+  commit: z.string(),
+  machine: z.string(),
+  bun: z.string(),
+  loadBefore: z.number().optional(),
+  notes: z.array(z.string()).default([]),
+  results: z.array(
+    z.object({
+      name: z.string(),
+      unit: z.string(),
+      samples: z.number(),
+      ...figures,
+      versus: z.union([z.string(), z.object({ name: z.string(), ...figures })]).optional(),
+      ratio: z.number().optional(),
+      ratioMin: z.number().optional(),
+      ratioMax: z.number().optional(),
+      cpuRatio: z.number().optional(),
+      cpuPercent: z.number().optional(),
+      target: z.number().optional(),
+      targetOf: z.string().optional(),
+      met: z.boolean().optional(),
+    }),
+  ),
+});
+export type ReportFile = z.output<typeof ReportFile>;
+type ResultRow = ReportFile["results"][number];
+
+const folder = join(import.meta.dirname, "results");
+const page = join(import.meta.dirname, "RESULTS.md");
+
+const said = (value: number): string => value.toLocaleString("en", { maximumSignificantDigits: 4 });
+const spread = ({ median, min, max }: { readonly median: number; readonly min: number; readonly max: number }): string =>
+  `${said(median)} (${said(min)}–${said(max)})`;
+const cell = (text: string): string => text.replaceAll("|", "\\|");
+
+const ownFigures = (row: ResultRow): string =>
+  `${spread(row)} ${row.unit}${row.p99 === undefined ? "" : `, P99 ${said(row.p99)}`}`;
+const theirs = ({ versus }: ResultRow): string => {
+  if (versus === undefined) return "";
+  return typeof versus === "string" ? versus : `${versus.name}: ${spread(versus)}`;
+};
+const ratios = ({ ratio, ratioMin, ratioMax, cpuRatio }: ResultRow): string => {
+  if (ratio === undefined) return "";
+  const range = ratioMin === undefined || ratioMax === undefined ? "" : ` (${said(ratioMin)}–${said(ratioMax)})`;
+  return `${said(ratio)}${range}${cpuRatio === undefined ? "" : `; CPU ${said(cpuRatio)}`}`;
+};
+const verdict = ({ target, targetOf, met }: ResultRow): string =>
+  target === undefined ? "" : `${targetOf ?? ""} ${said(target)}: ${met ? "met" : "**missed**"}`.trim();
+
+const sectionOf = ({ bench, commit, machine, bun, loadBefore, notes, results }: ReportFile): string => {
+  const rows = results.map((row, index) => {
+    const isSame = results[index - 1]?.name === row.name;
+    const cells = [isSame ? "" : row.name, isSame ? "" : ownFigures(row), theirs(row), ratios(row), verdict(row)];
+    return `| ${cells.map(cell).join(" | ")} |`;
+  });
+  const load = loadBefore === undefined ? "" : `, load ${said(loadBefore)} when it began`;
+  return [
+    `## ${bench}`,
+    "",
+    `\`bun run bench ${bench}\` at ${commit}, ${machine}, Bun ${bun}${load}.`,
+    ...(notes.length === 0 ? [] : ["", notes.join(" ")]),
+    "",
+    "| what | median (least–most) | against | ratio (least–most) | target |",
+    "| --- | --- | --- | --- | --- |",
+    ...rows,
+    "",
+  ].join("\n");
+};
+
+/** The page for these reports, by name of their bench. */
+export const resultsPage = (reports: readonly ReportFile[]): string =>
+  [
+    "# Measured",
+    "",
+    "Made by `bun run bench results` from the reports in `bench/results`; do not edit. A ratio says how many times better the first is",
+    "than what it is measured against, round by round; `CPU` is the same of the processor time that each took, which is steadier",
+    "where others share the machine. Times and rates differ between machines and hours: compare within a row.",
+    "",
+    ...reports.toSorted((one, other) => one.bench.localeCompare(other.bench)).map(sectionOf),
+  ].join("\n");
+
+export const readReports = (): ReportFile[] =>
+  readdirSync(folder)
+    .filter((name) => name.endsWith(".json"))
+    .toSorted()
+    .flatMap((name) => {
+      const file = z.union([z.array(ReportFile), ReportFile]).safeParse(JSON.parse(readFileSync(join(folder, name), "utf8")));
+      if (!file.success) throw new Error(`bench/results/${name} is no report: ${z.prettifyError(file.error)}`);
+      return file.data;
+    });
+
+/** Writes the page; says how many reports it shows. */
+export const writeResults = (): number => {
+  const reports = readReports();
+  writeFileSync(page, resultsPage(reports));
+  return reports.length;
+};
