@@ -76,7 +76,7 @@ export const openEyes = async (model: PreparedModel, workers: number, slots: num
   const system = await startTree(
     [
       stage(viewer, { args: { seen: (detection) => eyes.seen(detection) } }),
-      dynamic("lanes", tolerance, lane, { entry: "tracker", idleMs: laneIdleMs }),
+      dynamic("lanes", tolerance, lane, { onDemand: { entry: "tracker", idleMs: laneIdleMs } }),
       stage(detector, {
         args: { pool, lanes: addresses.lanes, metrics, modelType: "bench", allowedClasses: defaultAllowedClasses },
       }),
