@@ -68,19 +68,22 @@ export const openEyes = async (model: PreparedModel, workers: number, slots: num
   const pool = await startDetectorPool({ frames, model, clock, log: silentLog, metrics, workers, onExhausted: fatal });
   const live = addressOf<LiveDetection>("vedette/live");
 
-  const lane = (key: string) =>
-    supervisor(`lane-${key}`, "rest_for_one", tolerance, [
-      stage(tracker, { args: { metrics, clusterer: addressOf<FrameTracked>(`vedette/lanes/lane-${key}/clusterer`) } }),
-      stage(clusterer, { args: { live, metrics, encodeCrop, cooldownMs } }),
+  const lane = (key: string) => {
+    const grouping = addressOf<FrameTracked>(`vedette/lanes/lane-${key}/clusterer`);
+    return supervisor(`lane-${key}`, "rest_for_one", tolerance, [
+      stage(tracker, { args: { metrics, clusterer: grouping }, tells: [grouping] }),
+      stage(clusterer, { args: { live, metrics, encodeCrop, cooldownMs }, tells: [live] }),
     ]);
+  };
+  const detecting = { pool, lanes: addresses.lanes, metrics, modelType: "bench", allowedClasses: defaultAllowedClasses };
   const system = await startTree(
     [
       stage(viewer, { args: { seen: (detection) => eyes.seen(detection) } }),
       dynamic("lanes", tolerance, lane, { onDemand: { entry: "tracker", idleMs: laneIdleMs } }),
-      stage(detector, {
-        args: { pool, lanes: addresses.lanes, metrics, modelType: "bench", allowedClasses: defaultAllowedClasses },
-      }),
-      dynamic("eyes", tolerance, (key, args: CameraArgs) => stage(camera, { name: `camera-${key}`, args })),
+      stage(detector, { args: detecting, tells: [addresses.lanes] }),
+      dynamic("eyes", tolerance, (key, args: CameraArgs) =>
+        stage(camera, { name: `camera-${key}`, args, tells: [args.detector, args.live] }),
+      ),
     ],
     { bus, frames, codec: createCodec(topics.detections.messages) },
     [topics.detections],
