@@ -40,6 +40,7 @@ export const edgeBroadcaster = async (detections: readonly LiveDetection[]): Pro
     checks: () => ({}),
     cameras,
     live,
+    llm: null,
     probe: () => Promise.reject(new Error("there is nothing to probe")),
     tokens: [],
     server,
