@@ -35,9 +35,13 @@ export const addresses = {
   eyes: { path: "vedette/eyes" } as DynamicAddress<CameraArgs>,
 };
 
+/** What a process does: all of it, or a part when several meet on Kafka. Eyes are camera to clusterer, which share frames. */
+export type Role = "eyes" | "task-generator" | "scheduler" | "aggregator" | "edge";
+
 export type Pipeline = {
-  /** What meets people; a stage of the edge. A failing client or route never reaches the rest. */
-  readonly edge: readonly ChildSpec[];
+  readonly roles: ReadonlySet<Role>;
+  /** Where what is seen goes before the topics have it; a stage of the edge. A failing client or route never reaches the rest. */
+  readonly live: readonly ChildSpec[];
   readonly aggregator: AggregatorArgs;
   readonly scheduler: SchedulerArgs;
   readonly taskGenerator: TaskGeneratorArgs;
@@ -46,18 +50,23 @@ export type Pipeline = {
   readonly detector: DetectorArgs;
 };
 
-export const pipeline = (args: Pipeline): SupervisorSpec =>
-  supervisor("vedette", "one_for_one", tolerance, [
-    ...args.edge,
-    stageTaking(topics.results, aggregator, { args: args.aggregator }),
-    stageTaking(topics.tasks, scheduler, { args: args.scheduler }),
-    stageTaking(topics.detections, taskGenerator, { args: args.taskGenerator }),
-    dynamic("lanes", patient, (key) => lane(key, args), { onDemand: { entry: "tracker", idleMs: laneIdleMs } }),
-    stage(detector, { args: args.detector, tells: [addresses.lanes] }),
-    dynamic("eyes", patient, (key, eye: CameraArgs) =>
-      stage(camera, { name: `camera-${key}`, args: eye, tells: [eye.detector, eye.live] }),
+export const pipeline = (args: Pipeline): SupervisorSpec => {
+  const when = (role: Role, ...children: ChildSpec[]) => (args.roles.has(role) ? children : []);
+  return supervisor("vedette", "one_for_one", tolerance, [
+    ...args.live,
+    ...when("aggregator", stageTaking(topics.results, aggregator, { args: args.aggregator })),
+    ...when("scheduler", stageTaking(topics.tasks, scheduler, { args: args.scheduler })),
+    ...when("task-generator", stageTaking(topics.detections, taskGenerator, { args: args.taskGenerator })),
+    ...when(
+      "eyes",
+      dynamic("lanes", patient, (key) => lane(key, args), { onDemand: { entry: "tracker", idleMs: laneIdleMs } }),
+      stage(detector, { args: args.detector, tells: [addresses.lanes] }),
+      dynamic("eyes", patient, (key, eye: CameraArgs) =>
+        stage(camera, { name: `camera-${key}`, args: eye, tells: [eye.detector, eye.live] }),
+      ),
     ),
   ]);
+};
 
 /** The clusterer remembers track ids, and those die with the tracker: they restart together. */
 const lane = (key: string, args: Pipeline): SupervisorSpec => {

@@ -52,6 +52,8 @@ export type CameraRegistryPorts = {
   readonly seeds: readonly CameraSettings[];
   /** Most cameras at once. */
   readonly limit: number;
+  /** False where no camera can run: then none can be begun for a session. Default true. */
+  readonly hasEyes?: boolean;
   /** Called after a camera left the list. */
   readonly removed?: (id: number, reason: string) => void;
 };
@@ -159,7 +161,7 @@ const createSync = (ports: CameraRegistryPorts, book: Book, records: ReturnType<
 };
 
 export const createCameraRegistry = (ports: CameraRegistryPorts): CameraRegistry => {
-  const { fleet, clock, checkAddress, limit, removed = () => {} } = ports;
+  const { fleet, clock, checkAddress, limit, hasEyes = true, removed = () => {} } = ports;
   const book = createBook(fleet, clock, removed);
   const records = createRecords(ports);
   const sync = createSync(ports, book, records);
@@ -243,6 +245,7 @@ export const createCameraRegistry = (ports: CameraRegistryPorts): CameraRegistry
 
     startSession: (id, url) =>
       inTurn(async () => {
+        if (!hasEyes) throw new Fault("unavailable", "no camera is watched in this process; add it by POST /api/cameras");
         const before = book.current(id);
         if (before?.url === url && before.enabled) return { outcome: "unchanged", view: view(id) };
         if (!before) refuseOverLimit();

@@ -189,34 +189,49 @@ const webSocketOf = (ports: EdgePorts): Bun.WebSocketHandler<SocketData> => {
   };
 };
 
-/** Listens. With port 0 a free one is taken; see `port` of what is returned. */
-export const serve = (app: EdgeApp, ports: EdgePorts, at: { readonly host: string; readonly port: number }): Serving => {
-  const { clock, live, log } = ports;
-  let server: Bun.Server<SocketData>;
+type Listening = { readonly host: string; readonly port: number };
+
+const listen = <Data>(app: EdgeApp, at: Listening, setting: string, websocket: Bun.WebSocketHandler<Data>): Bun.Server<Data> => {
   try {
-    server = Bun.serve<SocketData>({
+    return Bun.serve<Data>({
       hostname: at.host,
       port: at.port,
       // Bun's own refusal has no body; the app's limit answers first, and Bun keeps nothing of what is not read.
       maxRequestBodySize: Number.MAX_SAFE_INTEGER,
       idleTimeout: 30,
-      fetch: (request, running) => app.fetch(request, { server: running }),
-      websocket: webSocketOf(ports),
+      fetch: (request, running) => app.fetch(request, { server: running as Bun.Server<SocketData> }), // without the edge none upgrades
+      websocket,
     });
   } catch (thrown) {
     throw new StartRefused(
       1,
-      `cannot listen on ${at.host}:${at.port}: ${reasonOf(thrown)}; choose another with --set server.port=N`,
+      `cannot listen on ${at.host}:${at.port}: ${reasonOf(thrown)}; choose another with --set ${setting}=N`,
     );
   }
+};
+
+const urlOf = ({ host }: Listening, port: number): string => `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+
+/** Listens for `createHealthApp`; no client stays, so it ends at once. */
+export const serveHealth = (app: EdgeApp, { log }: Pick<EdgePorts, "log">, at: Listening, setting: string): Serving => {
+  const server = listen<undefined>(app, at, setting, { message() {} });
+  const port = server.port ?? at.port;
+  const url = urlOf(at, port);
+  log.info("server.listening", { url, serves: "health" });
+  return { url, port, stop: () => server.stop(true) };
+};
+
+/** Listens. With port 0 a free one is taken; see `port` of what is returned. */
+export const serve = (app: EdgeApp, ports: EdgePorts, at: Listening): Serving => {
+  const { clock, live } = ports;
+  const server = listen<SocketData>(app, at, "server.port", webSocketOf(ports));
   live.attach({
     publish: (topic, frame) => void server.publish(topic, frame),
     subscribers: (topic) => server.subscriberCount(topic),
   });
   const port = server.port ?? at.port;
-  const host = at.host.includes(":") ? `[${at.host}]` : at.host;
-  const url = `http://${host}:${port}`;
-  log.info("server.listening", { url });
+  const url = urlOf(at, port);
+  ports.log.info("server.listening", { url });
   return {
     url,
     port,

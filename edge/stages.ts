@@ -1,5 +1,5 @@
 /** From the configuration to what each stage of the pipeline is given. */
-import type { Pipeline } from "../actors/pipeline.ts";
+import type { Pipeline, Role } from "../actors/pipeline.ts";
 import { addresses } from "../actors/pipeline.ts";
 import type { Accounts } from "../actors/scheduler/accounts.ts";
 import { parsePrompt } from "../actors/scheduler/prompt.ts";
@@ -26,6 +26,7 @@ const outageMs = 10 * 60_000;
 const graceMs = 5_000;
 
 export type StagePorts = {
+  readonly roles: ReadonlySet<Role>;
   readonly clock: Clock;
   readonly store: Store;
   readonly metrics: Metrics;
@@ -38,10 +39,11 @@ export type StagePorts = {
 
 export const stagesOf = (loaded: LoadedConfig, ports: StagePorts): Pipeline => {
   const { config } = loaded;
-  const { metrics, hub, cameras, vision } = ports;
+  const { roles, metrics, hub, cameras, vision } = ports;
   const { distancePx, relativeDistance, maxDiameterPx, minMembers, cropMarginPx, cropQuality, cropMaxBytes } = config.grouping;
   return {
-    edge: [stage(live, { args: { hub, cameras, encodeJpeg, metrics } })],
+    roles,
+    live: roles.has("eyes") ? [stage(live, { args: { hub, cameras, encodeJpeg, metrics } })] : [],
     aggregator: { deadlineMs: config.tasks.deadlineMs, graceMs, outageMs, metrics },
     scheduler: schedulerArgs(loaded, ports),
     taskGenerator: { ...config.tasks, metrics },

@@ -1,7 +1,7 @@
 /** The log and the store of one process: below its data directory, or where the configuration says. */
 import { join } from "node:path";
 import type { LoadedConfig } from "../config/load.ts";
-import { type Config, roleNames } from "../config/schema.ts";
+import type { Config } from "../config/schema.ts";
 import type { TopicDefinition } from "../protocols/topic.ts";
 import type { Bus } from "../runtime/bus.ts";
 import { openSqliteBus } from "../runtime/bus-sqlite.ts";
@@ -26,13 +26,8 @@ export type Storage = {
 };
 
 /** What the configuration knows and this version does not do is refused, not passed over. */
-const refuseWhatIsNotHere = ({ bus, roles }: Config): void => {
-  const refused = [
-    ...(bus.driver === "kafka" ? ["bus: kafka"] : []),
-    ...(roles.length < roleNames.length ? ["roles other than all"] : []),
-  ];
-  if (refused.length > 0)
-    throw new StartRefused(78, `this version runs as one process on the embedded log; leave out ${refused.join(", ")}`);
+const refuseWhatIsNotHere = ({ bus }: Config): void => {
+  if (bus.driver === "kafka") throw new StartRefused(78, "this version runs on the embedded log; leave out bus: kafka");
 };
 
 export type StoragePorts = {
@@ -42,11 +37,13 @@ export type StoragePorts = {
   readonly metrics: Metrics;
 };
 
-export const openStorage = async (
+export type OpenStorage = (
   loaded: LoadedConfig,
   topics: readonly TopicDefinition<never>[],
   ports: StoragePorts,
-): Promise<Storage> => {
+) => Promise<Storage>;
+
+export const openStorage: OpenStorage = async (loaded, topics, ports) => {
   const { config } = loaded;
   const { clock, log } = ports;
   refuseWhatIsNotHere(config);

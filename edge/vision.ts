@@ -24,6 +24,8 @@ import { runProcess } from "../runtime/run-process.ts";
 import type { Check } from "./ports.ts";
 
 const camerasExpectedMin = 64;
+/** Of a process without eyes, which only tries addresses out. */
+const slotsWithoutEyes = 2;
 
 export const defaultClip = "file:.cache/media/vtest.avi";
 
@@ -46,11 +48,12 @@ export const createVision = (
   clock: Clock,
   log: Log,
   metrics: Metrics,
+  hasEyes: boolean,
   onExhausted: (reason: string) => void,
 ): Vision => {
   const { cameras, detector, server } = config;
   const workers = detector.workers === "auto" ? defaultWorkers() : detector.workers;
-  const slots = 2 * Math.max(camerasExpectedMin, 2 * cameras.list.length) + 2 * workers;
+  const slots = hasEyes ? 2 * Math.max(camerasExpectedMin, 2 * cameras.list.length) + 2 * workers : slotsWithoutEyes;
   const { inputSize } = detector;
   const frames = createFramePool(framePoolLayout(slots, inputSize));
   let pool: DetectorPool | null = null;

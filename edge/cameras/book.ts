@@ -11,9 +11,12 @@ import { Fault } from "../../runtime/errors.ts";
 import { maskAddress } from "./address.ts";
 import { createWatch, gradeOf, type Health, measuredFps, type Watch } from "./health.ts";
 
+/** A camera of the records runs where it is placed; one that was begun over WebSocket runs here. */
+export type Where = "as placed" | "here";
+
 /** Whoever runs cameras in this process. Starting a running id replaces it. */
 export type Fleet = {
-  readonly start: (settings: CameraSettings, ownerEpoch: number) => void;
+  readonly start: (settings: CameraSettings, ownerEpoch: number, where: Where) => void;
   readonly stop: (id: number) => void;
 };
 
@@ -120,7 +123,7 @@ export const createBook = (fleet: Fleet, clock: Clock, removed: (id: number, rea
       entry.running = wanted;
       entry.status = null;
       entry.watch = settings?.enabled ? createWatch(settings.fps, clock.nowMs()) : null;
-      if (settings?.enabled) fleet.start(settings, entry.epoch);
+      if (settings?.enabled) fleet.start(settings, entry.epoch, entry.session ? "here" : "as placed");
       else if (ran) fleet.stop(entry.id);
     }
     if (entry.listed && !settings) removed(entry.id, reason);

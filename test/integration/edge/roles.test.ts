@@ -1,0 +1,203 @@
+/** Roles in processes of their own on one broker: here as several systems in one process, on the broker in memory. */
+import { expect, test } from "bun:test";
+import { join } from "node:path";
+import { loadConfig } from "../../../config/load.ts";
+import { startProcess } from "../../../edge/system.ts";
+import { createCodec } from "../../../protocols/codec.ts";
+import type { DetectionResult } from "../../../protocols/detection.ts";
+import { topics } from "../../../protocols/topics.ts";
+import { createMemoryBroker, type MemoryBroker, type MemoryBus } from "../../../runtime/bus-memory.ts";
+import { systemClock } from "../../../runtime/clock.ts";
+import { type Log, silentLog } from "../../../runtime/log.ts";
+import { systemRandom } from "../../../runtime/random.ts";
+import { createMemoryStore, type MemoryStore } from "../../../runtime/store-memory.ts";
+import { tempDir } from "../../support/temp-dir.ts";
+import { type Viewer, view } from "../../support/vedette.ts";
+import { within } from "../../support/wait.ts";
+
+type Node = {
+  readonly url: string;
+  readonly bus: MemoryBus;
+  readonly stop: () => Promise<void>;
+  readonly get: (path: string) => Promise<Response>;
+};
+
+/** One broker and one store for all, and a data directory each. */
+const setUp = async (cameras: readonly number[]) => {
+  const directory = await tempDir();
+  const broker: MemoryBroker = createMemoryBroker({ clock: systemClock, defer: setImmediate });
+  const store: MemoryStore = createMemoryStore({ clock: systemClock });
+  const nodes = new Set<Node>();
+  const list = cameras.map((id) => `{ id: ${id}, name: c${id}, url: "sim://junction?seed=${id}&render=0", fps: 4 }`);
+
+  const start = async (roles: string, set: readonly string[] = [], log: Log = silentLog): Promise<Node> => {
+    const loaded = loadConfig({
+      root: directory.path,
+      environment: {},
+      roles,
+      set: [
+        "bus=kafka",
+        "server.port=0",
+        `data.dir=${join(directory.path, roles)}`,
+        `cameras.list=[${list.join(", ")}]`,
+        "tasks.cooldownMs=500",
+        ...set,
+      ],
+    });
+    const bus = broker.open();
+    const failures: string[] = [];
+    const outside = {
+      clock: systemClock,
+      random: systemRandom,
+      log,
+      isSimulated: true,
+      fatal: (_status: number, reason: string) => void failures.push(reason),
+    };
+    const running = await startProcess(loaded, outside, async (_loaded, topics) => {
+      await bus.ensure(topics);
+      return { bus, store, publications: null, close: () => bus.close() };
+    });
+    const node: Node = {
+      url: running.url,
+      bus,
+      async stop() {
+        nodes.delete(node);
+        await running.stop("the test is over");
+        expect(failures).toEqual([]);
+      },
+      get: (path) => fetch(`${running.url}${path}`),
+    };
+    nodes.add(node);
+    return node;
+  };
+  return {
+    start,
+    broker,
+    async [Symbol.asyncDispose]() {
+      for (const node of [...nodes].toReversed()) await node.stop();
+      await directory[Symbol.asyncDispose]();
+    },
+  };
+};
+
+/** Waits for results of every camera that were captured from now on. */
+const hearAll = (viewer: Viewer, cameras: readonly number[], limitMs = 20_000) => {
+  const fromMs = systemClock.nowMs();
+  return Promise.all(
+    cameras.map((id) =>
+      viewer.message("detection_result", ({ cameraId, capturedAt }) => cameraId === id && capturedAt > fromMs, limitMs),
+    ),
+  );
+};
+
+const codec = createCodec(topics.detections.messages);
+const epochOf = (bytes: Uint8Array): number => (codec.decode("detection.result", bytes) as DetectionResult).ownerEpoch; // of this topic
+
+/** Cameras that run in a node, by its own tree. */
+const camerasAt = async (node: Node): Promise<string[]> => {
+  const text = await (await node.get("/metrics")).text();
+  return [...text.matchAll(/^camera_fps\{camera_id="(\d+)"\} (?!0$)/gm)].map(([, id]) => id ?? "").toSorted();
+};
+
+test("each role in a process of its own: an edge far from the eyes sees detections and verdicts, and its cameras start there", async () => {
+  await using it = await setUp([1, 2]);
+  const eyes = await it.start("eyes");
+  const scheduler = await it.start("scheduler");
+  for (const role of ["task-generator", "aggregator"]) await it.start(role);
+  const edge = await it.start("edge");
+  using viewer = view(edge.url);
+
+  await hearAll(viewer, [1, 2]);
+  const update = await viewer.message("risk_update", ({ final, complete }) => final && complete, 30_000);
+  expect(update.results.every(({ status }) => status === "ok")).toBe(true);
+  await viewer.message("camera_status", ({ cameraId, state }) => cameraId === 1 && state === "online");
+  const { items } = (await (await edge.get("/api/cameras")).json()) as { items: { id: number; state: string }[] };
+  expect(items.map(({ id, state }) => `${id} ${state}`)).toEqual(["1 online", "2 online"]);
+
+  const body = JSON.stringify({ id: 7, name: "added", url: "sim://junction?seed=7&render=0", fps: 4 });
+  const posted = await fetch(`${edge.url}/api/cameras`, {
+    method: "POST",
+    body,
+    headers: { "content-type": "application/json" },
+  });
+  expect(posted.status).toBe(201);
+  await hearAll(viewer, [7]);
+  expect((await fetch(`${edge.url}/api/cameras/7`, { method: "DELETE" })).status).toBe(204);
+  await viewer.message("stream_stopped", ({ cameraId }) => cameraId === 7);
+  viewer.client.send({ type: "start_stream", data: { cameraId: 8, rtspUrl: "sim://junction?seed=8&render=0" } });
+  await viewer.message("error", ({ code, message }) => code === "unavailable" && message.includes("POST /api/cameras"));
+
+  expect(Object.keys(((await (await scheduler.get("/readyz")).json()) as { checks: object }).checks)).toEqual([
+    "bus",
+    "store",
+    "llm",
+  ]);
+  expect(Object.keys(((await (await eyes.get("/readyz")).json()) as { checks: object }).checks)).toEqual([
+    "bus",
+    "store",
+    "detector",
+  ]);
+  expect((await eyes.get("/api/cameras")).status).toBe(404);
+  expect((await edge.get("/metrics")).status).toBe(200);
+}, 90_000);
+
+test("cameras are shared by eyes; those of one that goes run elsewhere, and only those that move start anew", async () => {
+  const cameras = Array.from({ length: 12 }, (_, index) => index + 1);
+  await using it = await setUp(cameras);
+  const rest = await it.start("edge,task-generator,scheduler,aggregator");
+  const first = await it.start("eyes");
+  const second = await it.start("eyes");
+  using viewer = view(rest.url);
+  const epochs = new Map<number, Set<number>>();
+  await rest.bus.follow("detection-results", "end", (record) => {
+    const id = Number(record.key);
+    const seen = epochs.get(id) ?? new Set();
+    epochs.set(id, seen.add(epochOf(record.bytes)));
+  });
+
+  const placed = () => Promise.all([first, second].map(camerasAt));
+  const [ofFirst = [], ofSecond = []] = await within(20_000, "every camera at one of two", async () => {
+    const found = await placed();
+    return found.flat().length === cameras.length && found.every((each) => each.length > 0) && found;
+  });
+  expect([...ofFirst, ...ofSecond].map(Number).toSorted((a, b) => a - b)).toEqual(cameras);
+  await hearAll(viewer, cameras);
+
+  epochs.clear();
+  await hearAll(viewer, cameras);
+  const before = new Map([...epochs].map(([id, seen]) => [id, Math.max(...seen)]));
+  await second.stop();
+  await hearAll(viewer, cameras, 30_000);
+  epochs.clear();
+  await hearAll(viewer, cameras);
+  for (const id of ofFirst) expect([...(epochs.get(Number(id)) ?? [])]).toEqual([before.get(Number(id)) ?? -1]);
+  for (const id of ofSecond) expect(Math.min(...(epochs.get(Number(id)) ?? []))).toBeGreaterThan(before.get(Number(id)) ?? -1);
+
+  // One that crashes: its group member is gone, and what it had runs at the other.
+  const third = await it.start("eyes");
+  const ofThird = await within(20_000, "cameras at the third", async () => {
+    const found = await camerasAt(third);
+    return found.length > 0 && (await camerasAt(first)).length + found.length === cameras.length && found;
+  });
+  const stayed = cameras.filter((id) => !ofThird.includes(String(id)));
+  for (const id of stayed) expect(epochs.get(id)?.size).toBe(1);
+  third.bus.crash();
+  await within(20_000, "all cameras at the first", async () => (await camerasAt(first)).length === cameras.length);
+  await hearAll(viewer, cameras);
+  await third.stop();
+}, 120_000);
+
+test("health and metrics may have a port of their own, which serves nothing else", async () => {
+  await using it = await setUp([]);
+  const urls: string[] = [];
+  const log: Log = {
+    ...silentLog,
+    info: (event, fields) => void (event === "server.listening" && urls.push(String(fields?.url))),
+  };
+  const node = await it.start("edge,aggregator", ["observability.port=0"], log);
+  const [main, health] = urls;
+  expect(main).toBe(node.url);
+  expect((await fetch(`${health}/readyz`)).status).toBe(200);
+  expect(await (await fetch(`${health}/metrics`)).text()).toContain("system_info");
+  expect((await fetch(`${health}/api/cameras`)).status).toBe(404);
+});
