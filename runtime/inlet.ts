@@ -9,6 +9,7 @@ import type { Cell } from "./cell.ts";
 import { delay } from "./clock.ts";
 import { noCauses } from "./envelope.ts";
 import { reasonOf } from "./errors.ts";
+import { createSuspects } from "./inlet/suspects.ts";
 import type { CellPorts } from "./ports.ts";
 import { createWindow, openCause, type SettlementWindow } from "./settlement.ts";
 
@@ -36,11 +37,20 @@ export type Inlet = {
   readonly close: () => Promise<void>;
 };
 
-type Partition = { readonly window: SettlementWindow; committed: number; paused: boolean; committing: boolean; revoked: boolean };
+type Partition = {
+  readonly window: SettlementWindow;
+  committed: number;
+  paused: boolean;
+  committing: boolean;
+  revoked: boolean;
+  /** Records that wait until the one delivered alone has ended; null when none is. */
+  behind: BusRecord[] | null;
+};
 
 export const openInlet = async ({ topic, group }: TakesFrom, cell: Cell, ports: CellPorts): Promise<Inlet> => {
   const { bus, clock, codec, observer } = ports;
   const partitions = new Map<number, Partition>();
+  const suspects = createSuspects(topic, group ?? "", ports);
   let paused = false;
   let closed = false;
   let waits = false;
@@ -53,7 +63,7 @@ export const openInlet = async ({ topic, group }: TakesFrom, cell: Cell, ports: 
   const adjust = () => {
     const congested = paused || cell.isAboveHighWater();
     for (const [number, partition] of partitions) {
-      const shouldPause = congested || isFull(partition);
+      const shouldPause = congested || isFull(partition) || partition.behind !== null;
       if (shouldPause === partition.paused || partition.revoked) continue;
       partition.paused = shouldPause;
       if (shouldPause) consumer?.pause(number);
@@ -91,6 +101,11 @@ export const openInlet = async ({ topic, group }: TakesFrom, cell: Cell, ports: 
     partition.window.settled(record.offset);
     if (closed || partition.revoked) return;
     commit(record.partition, partition);
+    const { behind } = partition;
+    if (behind && suspects.verdict(record.partition, record.offset) !== "none") {
+      partition.behind = null;
+      for (const each of behind) begin(each, partition);
+    }
     if (partition.paused) adjust();
   };
 
@@ -154,10 +169,22 @@ export const openInlet = async ({ topic, group }: TakesFrom, cell: Cell, ports: 
     if (!partition || partition.revoked || closed) return;
     observer.received(topic.name, group ?? "");
     partition.window.opened(record.offset, record.bytes.byteLength, clock.monotonicMs());
-    const read = codec.read(record.type, record.bytes);
-    if (read.ok) deliver(record, partition);
-    else void setAside(record, partition, "poison", `${read.failure.code}: ${read.failure.detail}`, 0);
+    if (partition.behind) partition.behind.push(record);
+    else begin(record, partition);
     adjust();
+  };
+
+  const begin = (record: BusRecord, partition: Partition) => {
+    const read = codec.read(record.type, record.bytes);
+    const verdict = suspects.verdict(record.partition, record.offset);
+    if (!read.ok) return void setAside(record, partition, "poison", `${read.failure.code}: ${read.failure.detail}`, 0);
+    if (verdict === "none") return deliver(record, partition);
+    if (verdict === "set-aside")
+      return void setAside(record, partition, "exhausted", "it was open each time the process crashed", 0);
+    partition.behind = [];
+    void suspects.tries(record.partition).then(() => {
+      if (!closed && !partition.revoked) deliver(record, partition);
+    });
   };
 
   /** Followers hold nothing: what they see is not settled, only slowed down. */
@@ -173,7 +200,8 @@ export const openInlet = async ({ topic, group }: TakesFrom, cell: Cell, ports: 
     group === null
       ? await bus.follow(topic.name, "end", followed)
       : await bus.consume(topic.name, group, {
-          assigned(number, committed) {
+          async assigned(number, committed) {
+            await suspects.began(number, committed);
             partitions.set(number, emptyPartition(committed));
           },
           async revoked(number) {
@@ -182,6 +210,7 @@ export const openInlet = async ({ topic, group }: TakesFrom, cell: Cell, ports: 
             await commitNow(number, partition);
             partition.revoked = true;
             partitions.delete(number);
+            await suspects.left(number);
           },
           record: taken,
         });
@@ -215,4 +244,5 @@ const emptyPartition = (committed: number): Partition => ({
   paused: false,
   committing: false,
   revoked: false,
+  behind: null,
 });

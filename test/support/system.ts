@@ -26,6 +26,10 @@ export type TestSystem = AsyncDisposable & {
   /** Losses by `actor type reason`. */
   readonly dropped: Record<string, number>;
   readonly fatal: string[];
+  /** What the runtime said to have failed, as `actor kind: reason`. */
+  readonly failures: string[];
+  /** The phases of an orderly end that are over. */
+  readonly phases: string[];
 };
 
 type Options = {
@@ -44,6 +48,8 @@ export const aSystem = async (children: readonly ChildSpec[], options: Options =
   const topics = options.topics ?? [];
   const dropped: Record<string, number> = {};
   const fatal: string[] = [];
+  const failures: string[] = [];
+  const phases: string[] = [];
   const world = {
     clock,
     random: seededRandom(1),
@@ -55,6 +61,8 @@ export const aSystem = async (children: readonly ChildSpec[], options: Options =
     log: silentLog,
     observer: {
       ...silentObserver,
+      failed: (actor: string, type: string, reason: string) => void failures.push(`${actor} ${type}: ${reason}`),
+      phaseEnded: (phase: string) => void phases.push(phase),
       dropped(actor: string, type: string, reason: string, count: number) {
         const key = `${actor} ${type} ${reason}`;
         dropped[key] = (dropped[key] ?? 0) + count;
@@ -70,6 +78,8 @@ export const aSystem = async (children: readonly ChildSpec[], options: Options =
     clock,
     dropped,
     fatal,
+    failures,
+    phases,
     async settle() {
       for (let round = 0; round < 50; round++) {
         await settlePromises();

@@ -1,0 +1,119 @@
+/** The orderly end, phase by phase. */
+import { expect, test } from "bun:test";
+import { actor, addressOf } from "../../../../runtime/actor.ts";
+import { stage } from "../../../../runtime/tree.ts";
+import { aSystem } from "../../../support/system.ts";
+
+type Say = { readonly type: "say"; readonly text: string };
+
+test("sources end first; what they sent and what it led to is finished; sinks give back last", async () => {
+  const seen: string[] = [];
+  const waiting: (() => void)[] = [];
+  const sink = actor<undefined, null, Say>({
+    name: "sink",
+    mailbox: { capacity: 8, overflow: "pause-source" },
+    start: () => null,
+    on: {
+      say: (state, { text }) => {
+        seen.push(`sink heard ${text}`);
+        return state;
+      },
+    },
+    release: () => void seen.push("sink released"),
+  });
+  const worker = actor<undefined, null, Say>({
+    name: "worker",
+    mailbox: { capacity: 8, overflow: "pause-source" },
+    start: () => null,
+    on: {
+      say: (state, { text }, { pipe, tell }) => {
+        if (text === "done") tell(addressOf<Say>("root/sink"), { type: "say", text });
+        else
+          pipe(
+            () => new Promise<void>((resolve) => waiting.push(resolve)),
+            () => ({ type: "say", text: "done" }),
+            () => ({ type: "say", text: "failed" }),
+          );
+        return state;
+      },
+    },
+    release: () => void seen.push("worker released"),
+  });
+  let deliver: (text: string) => boolean = () => false;
+  const source = actor<undefined, null, Say>({
+    name: "source",
+    mailbox: { capacity: 8, overflow: "drop-newest" },
+    isSource: true,
+    start: (_args, ctx) => {
+      deliver = (text) => ctx.deliver({ type: "say", text });
+      return null;
+    },
+    on: {
+      say: (state, message, { tell }) => {
+        tell(addressOf<Say>("root/worker"), message);
+        return state;
+      },
+    },
+    release: () => void seen.push("source released"),
+  });
+  const it = await aSystem([
+    stage(sink, { args: undefined }),
+    stage(worker, { args: undefined, tells: [addressOf("root/sink")] }),
+    stage(source, { args: undefined, tells: [addressOf("root/worker")] }),
+  ]);
+  expect(deliver("work")).toBe(true);
+  await it.settle();
+  const stopped = it.system.stop("as asked", 5_000);
+  await it.clock.advance(100);
+  expect(seen).toEqual(["source released"]);
+  expect(deliver("too late")).toBe(false);
+  for (const resolve of waiting) resolve();
+  await it.clock.advance(1_000);
+  await stopped;
+  expect(seen).toEqual(["source released", "sink heard done", "worker released", "sink released"]);
+  expect(it.phases).toEqual(["intake", "drain", "settle", "commit", "close"]);
+});
+
+test("work that does not end is left when the time is up", async () => {
+  const stuck = actor<undefined, null, Say>({
+    name: "stuck",
+    mailbox: { capacity: 8, overflow: "pause-source" },
+    start: () => null,
+    on: {
+      say: (state, _message, { pipe }) => {
+        pipe(
+          () => new Promise<void>(() => {}),
+          () => ({ type: "say", text: "done" }),
+          () => ({ type: "say", text: "failed" }),
+        );
+        return state;
+      },
+    },
+  });
+  const it = await aSystem([stage(stuck, { args: undefined })]);
+  it.system.tell(addressOf<Say>("root/stuck"), { type: "say", text: "work" });
+  await it.settle();
+  const beganMs = it.clock.monotonicMs();
+  let endedMs = 0;
+  const stopped = it.system.stop("as asked", 5_000).then(() => {
+    endedMs = it.clock.monotonicMs() - beganMs;
+  });
+  await it.clock.advance(20_000);
+  await stopped;
+  expect(endedMs).toBe(5_000);
+});
+
+test("an actor that does not give back in its time is said, and does not hold the end up", async () => {
+  const holder = actor<undefined, null, Say>({
+    name: "holder",
+    mailbox: { capacity: 8, overflow: "pause-source" },
+    start: () => null,
+    on: { say: (state) => state },
+    release: () => new Promise(() => {}),
+  });
+  const it = await aSystem([stage(holder, { args: undefined, shutdownMs: 300 })]);
+  const stopped = it.system.stop("as asked", 5_000);
+  await it.clock.advance(300);
+  await stopped;
+  expect(it.failures).toEqual(["root/holder release: not given back within 300 ms"]);
+});
