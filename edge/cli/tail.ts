@@ -2,9 +2,10 @@
 
 import type { BusRecord } from "../../runtime/bus.ts";
 import { Fault } from "../../runtime/errors.ts";
-import { type Command, exit, type Given, type Session, usageFault } from "./command.ts";
+import { type Command, exit, type Given, type Session } from "./command.ts";
 import { readRecord, recordJson, recordLine } from "./record-text.ts";
 import { declaredTopics, type Follower, type From, followLog, lookAtLog, until } from "./records.ts";
+import { timeForms, timeOf } from "./time.ts";
 
 /** A request's id holds the time at which it was made (RFC 9562, version 7); what it led to came later. */
 const madeBeforeMs = 60_000;
@@ -32,7 +33,7 @@ const isLast = (record: BusRecord): boolean => {
   return record.type === "risk_update" && "message" in read && (read.message as { final?: unknown }).final === true;
 };
 
-const beginning = (given: Given, request: string | undefined): From => {
+const beginning = (given: Given, request: string | undefined, nowMs: number): From => {
   const text = given.text("from");
   if (text === undefined) {
     if (request === undefined) return "end";
@@ -40,10 +41,7 @@ const beginning = (given: Given, request: string | undefined): From => {
     return made === null ? "earliest" : { sinceMs: made - madeBeforeMs };
   }
   if (text === "end" || text === "earliest") return text;
-  const sinceMs = /^\d+$/.test(text) ? Number(text) : Date.parse(text);
-  if (!Number.isFinite(sinceMs))
-    throw usageFault(`--from takes end, earliest, epoch milliseconds or an ISO time, not ${JSON.stringify(text)}`);
-  return { sinceMs };
+  return { sinceMs: timeOf("from", text, nowMs) };
 };
 
 const topicsOf = (given: Given, session: Session, request: string | undefined): readonly string[] => {
@@ -96,7 +94,7 @@ export const tail: Command = {
           value: "ID",
           does: "what was recorded about this messageId; ends with its final verdict, exit code 1 when nothing is found",
         },
-        { name: "from", value: "WHEN", does: "end (the default), earliest, epoch milliseconds or an ISO time" },
+        { name: "from", value: "WHEN", does: `end (the default), earliest, ${timeForms}` },
         { name: "count", value: "N", does: "end after so many records" },
         { name: "timeout", value: "S", does: "end after so many seconds (default with --request: 15)" },
         { name: "once", does: "show what is there and end" },
@@ -115,7 +113,9 @@ export const tail: Command = {
           show: (record) => session.out(given.isSet("json") ? recordJson(record) : recordLine(record)),
         };
         const from =
-          wish.isOnce && given.text("from") === undefined && request === undefined ? "earliest" : beginning(given, request);
+          wish.isOnce && given.text("from") === undefined && request === undefined
+            ? "earliest"
+            : beginning(given, request, session.clock.nowMs());
         const shown = await show(followLog(config, names, from), wish, session);
         if (request === undefined || shown > 0) return exit.ok;
         throw new Fault("not_found", `nothing is recorded about request ${request}: its records may be past their retention`);
