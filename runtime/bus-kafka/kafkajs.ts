@@ -1,19 +1,57 @@
 /**
- * kafkajs, mended at import. Its request queue re-arms a timer for ever, with a negative delay: about a thousand timers a
- * second for each idle connection (tulios/kafkajs 1751, 1704, 1556). Everything of ours takes kafkajs from here.
+ * kafkajs, mended at import. Everything of ours takes it from here.
+ *
+ * Its request queue re-arms a timer for ever, with a negative delay: about a thousand timers a second for each idle
+ * connection (tulios/kafkajs 1751, 1704, 1556). And a member of a group joins again without a word to the program, which
+ * then cannot finish and commit what it holds; here an assigner may say what comes before.
  */
 import { createRequire } from "node:module";
-import kafkajs from "kafkajs";
+import { zstdCompress, zstdDecompress } from "node:zlib";
+import kafkajs, { type Assigner } from "kafkajs";
+import snappy from "kafkajs-snappy";
 import { systemClock } from "../clock.ts";
 
 /** The fields of kafkajs's RequestQueue that the mend reads. */
 type RequestQueue = { readonly pending: readonly unknown[]; readonly throttledUntil: number };
 type Schedule = (this: RequestQueue) => void;
 
+type OffsetsToCommit = {
+  readonly topics: readonly {
+    readonly topic: string;
+    readonly partitions: readonly { readonly partition: number; readonly offset: string }[];
+  }[];
+};
+/** The part of kafkajs's ConsumerGroup that a group of ours uses. Its own commit says nothing when it did nothing. */
+export type Membership = { readonly commitOffsets: (offsets: OffsetsToCommit) => Promise<void> };
+type JoiningGroup = Membership & { readonly assigners: readonly (Assigner & Partial<HookedAssigner>)[] };
+type Join = (this: JoiningGroup) => Promise<void>;
+
+/** An assigner that is told before its member joins, while its partitions can still be committed. */
+export type HookedAssigner = Assigner & { readonly joining: (membership: Membership) => Promise<void> };
+
+/** One batch of one partition, as kafkajs hands it on: without control records and aborted transactions. */
+export type RawRecord = {
+  readonly offset: string;
+  readonly timestamp: string;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers?: Readonly<Record<string, Buffer | string | (Buffer | string)[] | undefined>>;
+};
+export type RawBatch = {
+  readonly topic: string;
+  readonly partition: number;
+  readonly highWatermark: string;
+  readonly messages: readonly RawRecord[];
+  readonly rawMessages: readonly unknown[];
+  readonly lastOffset: () => string;
+};
+type BatchConstructor = new (topic: string, fetchedOffset: string, partition: object) => RawBatch;
+
 const inside = createRequire(import.meta.url);
 const queues = inside("kafkajs/src/network/requestQueue/index.js") as {
   prototype: { scheduleCheckPendingRequests?: Schedule };
 };
+const groups = inside("kafkajs/src/consumer/consumerGroup.js") as { prototype: { joinAndSync?: Join } };
 
 const mendRequestQueue = (): void => {
   const schedule = queues.prototype.scheduleCheckPendingRequests;
@@ -23,6 +61,32 @@ const mendRequestQueue = (): void => {
   };
 };
 
-mendRequestQueue();
+const tellBeforeJoining = (): void => {
+  const join = groups.prototype.joinAndSync;
+  if (typeof join !== "function") throw new Error("kafkajs has no ConsumerGroup.joinAndSync to mend");
+  groups.prototype.joinAndSync = async function () {
+    for (const assigner of this.assigners) await assigner.joining?.(this);
+    await join.call(this);
+  };
+};
 
-export const { Kafka, logLevel } = kafkajs;
+const addCodecs = (): void => {
+  const { CompressionCodecs, CompressionTypes } = kafkajs;
+  CompressionCodecs[CompressionTypes.Snappy] = snappy;
+  CompressionCodecs[CompressionTypes.ZSTD] = () => ({
+    compress: ({ buffer }: { readonly buffer: Buffer }) => call(zstdCompress, buffer),
+    decompress: (buffer: Buffer) => call(zstdDecompress, buffer),
+  });
+};
+type Zstd = (input: Buffer, done: (error: Error | null, output: Buffer) => void) => void;
+const call = (zstd: Zstd, input: Buffer): Promise<Buffer> =>
+  new Promise((resolve, reject) => zstd(input, (error, output) => (error ? reject(error) : resolve(output))));
+
+mendRequestQueue();
+tellBeforeJoining();
+addCodecs();
+
+/** What a fetch without a group answers, made into a batch as for a member of a group. */
+export const Batch = inside("kafkajs/src/consumer/batch.js") as BatchConstructor;
+
+export const { Kafka, logLevel, AssignerProtocol, CompressionTypes } = kafkajs;

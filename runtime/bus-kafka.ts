@@ -1,0 +1,229 @@
+/**
+ * The bus on Apache Kafka, by kafkajs. What is acknowledged is on every in-sync copy. An id may be stored twice: readers of
+ * ours show it once. While the cluster is away appends and reads fail, groups and followers go on trying.
+ */
+import type { Admin } from "kafkajs";
+import type { TopicDefinition } from "../protocols/topic.ts";
+import type { Bus, Consumer, Position } from "./bus.ts";
+import { createClient, type KafkaAccess } from "./bus-kafka/client.ts";
+import { openCluster } from "./bus-kafka/cluster.ts";
+import { ensureTopics } from "./bus-kafka/ensure.ts";
+import { asFault } from "./bus-kafka/faults.ts";
+import { followTopic } from "./bus-kafka/follower.ts";
+import { type GroupLimits, joinGroup } from "./bus-kafka/group.ts";
+import { createOutage, withinTime } from "./bus-kafka/outage.ts";
+import { createProducer, type ProducerOptions } from "./bus-kafka/producer.ts";
+import { createReads } from "./bus-kafka/reads.ts";
+import { encodeRecord, type RecordForm, type Wire } from "./bus-kafka/records.ts";
+import { type KafkaTopic, kafkaTopic, type TopicOverride } from "./bus-kafka/topic.ts";
+import type { Clock } from "./clock.ts";
+import { delay } from "./clock.ts";
+import { Fault } from "./errors.ts";
+import type { Log } from "./log.ts";
+import { refuseOversized } from "./record-limits.ts";
+
+export type KafkaBusOptions = {
+  readonly access: KafkaAccess;
+  readonly topics: Readonly<Record<string, TopicOverride | undefined>>;
+  readonly createTopics: boolean;
+  readonly replication: number;
+  readonly producer: Pick<ProducerOptions, "compression" | "acks" | "idempotent" | "lingerMs" | "batchBytes">;
+  readonly group: GroupLimits;
+  /** The form that is written; null for MessagePack. */
+  readonly writes: RecordForm | null;
+  /** Forms that are understood beside MessagePack. */
+  readonly reads: readonly RecordForm[];
+  readonly clock: Clock;
+  readonly log: Log;
+};
+
+const ensureRetryMs = { first: 1_000, cap: 60_000 };
+
+export const openKafkaBus = (options: KafkaBusOptions): Bus => {
+  const { access, clock, log } = options;
+  const topics = new Map<string, KafkaTopic>();
+  const consumers = new Set<Consumer>();
+  const outage = createOutage(clock, log, access.bootstrapServers.join(", "));
+  const ports = { access, clock, log, outage };
+  const wire: Wire = { source: `vedette/${access.clientId}`, nowMs: clock.nowMs, writes: options.writes, reads: options.reads };
+  const producer = createProducer({ ...ports, ...options.producer });
+  const cluster = openCluster(ports);
+  const reads = createReads(cluster, wire);
+  let closing: Promise<void> | null = null;
+  /** Why the topics are not ready, when they are not. */
+  let unready: Fault | null = null;
+
+  const refuseIfClosed = () => {
+    if (closing !== null) throw new Fault("unavailable", "the bus is closed");
+  };
+  const topicOf = (name: string): KafkaTopic => {
+    const found = topics.get(name);
+    if (!found) throw new Fault("not_found", `topic ${name} is unknown to the bus: ensure it first`);
+    return found;
+  };
+  const partitionOf = (topic: string, partition: number): KafkaTopic => {
+    const found = topicOf(topic);
+    if (partition < 0 || partition >= found.partitions) throw new Fault("not_found", `${topic} has no partition ${partition}`);
+    return found;
+  };
+  const keep = (consumer: Consumer): Consumer => {
+    const kept = {
+      ...consumer,
+      async stop() {
+        await consumer.stop();
+        consumers.delete(kept);
+      },
+    };
+    consumers.add(kept);
+    return kept;
+  };
+
+  const withAdmin = async <Answer>(doing: string, work: (admin: Admin) => Promise<Answer>): Promise<Answer> => {
+    const admin = createClient(access, log).admin();
+    const late = () => new Fault("unavailable", `${doing}: no answer in time`, { details: { reason: "timeout" } });
+    try {
+      const answer = await withinTime(
+        clock,
+        2 * access.requestTimeoutMs,
+        admin.connect().then(() => work(admin)),
+        late,
+      );
+      outage.worked();
+      return answer;
+    } catch (thrown) {
+      const fault = asFault(thrown, doing);
+      outage.failed(fault);
+      throw fault;
+    } finally {
+      void admin.disconnect().catch(() => {});
+    }
+  };
+
+  /** The committed offset of each partition; -1 where there is none. */
+  const committedOf = async (topic: KafkaTopic, group: string): Promise<ReadonlyMap<number, number>> => {
+    const found = await withAdmin(`offsets of group ${group}`, (admin) =>
+      admin.fetchOffsets({ groupId: group, topics: [topic.name] }),
+    );
+    const partitions = found.find((each) => each.topic === topic.name)?.partitions ?? [];
+    return new Map(partitions.map(({ partition, offset }) => [partition, Math.max(-1, Number(offset))]));
+  };
+  const startsOf = async (topic: KafkaTopic, group: string): Promise<Position> => {
+    const [committed, states] = await Promise.all([committedOf(topic, group), reads.states(topic)]);
+    // What lies below the oldest record is gone; a new group starts there.
+    return Object.fromEntries(
+      states.map(({ partition, oldest }) => [partition, Math.max(committed.get(partition) ?? -1, oldest)]),
+    );
+  };
+
+  const ensureOnce = async (definitions: readonly TopicDefinition<never>[]) => {
+    const wanted = definitions.map((definition) => kafkaTopic(definition, options.topics, options.replication));
+    for (const topic of wanted) if (!topics.has(topic.definition.name)) topics.set(topic.definition.name, topic);
+    const { created, partitions } = await ensureTopics(wanted, { access, log, createTopics: options.createTopics });
+    for (const topic of wanted)
+      topics.set(topic.definition.name, { ...topic, partitions: partitions.get(topic.name) ?? topic.partitions });
+    outage.worked();
+    log.info("bus.ready", { driver: "kafka", topics: wanted.map(({ name }) => name), created });
+  };
+
+  const ensureLater = async (definitions: readonly TopicDefinition<never>[]) => {
+    for (let failures = 0; closing === null; failures++) {
+      await delay(clock, Math.min(ensureRetryMs.cap, ensureRetryMs.first * 2 ** failures));
+      if (closing !== null) return;
+      try {
+        await ensureOnce(definitions);
+        unready = null;
+        return;
+      } catch (thrown) {
+        unready = asFault(thrown, "topics");
+        outage.failed(unready);
+      }
+    }
+  };
+
+  const close = async () => {
+    await producer.close();
+    await Promise.all([...consumers].map((consumer) => consumer.stop()));
+    await cluster.close();
+  };
+
+  return {
+    driver: "kafka",
+
+    /** Without the cluster it goes on trying in the background, and the bus is not ready. */
+    async ensure(definitions) {
+      refuseIfClosed();
+      try {
+        await ensureOnce(definitions);
+      } catch (thrown) {
+        const fault = asFault(thrown, "topics");
+        outage.failed(fault);
+        if (!fault.retryable) throw fault;
+        unready = fault;
+        void ensureLater(definitions);
+      }
+    },
+
+    async append(records) {
+      refuseIfClosed();
+      const encoded = records.map((record) => {
+        const topic = topicOf(record.topic);
+        refuseOversized(record, topic.maxBytes);
+        const made = encodeRecord(record, topic, wire);
+        if (made.sizeBytes > topic.batchBytes)
+          throw new Fault(
+            "too_large",
+            `record ${record.id} takes ${made.sizeBytes} bytes, ${topic.name} takes at most ${topic.batchBytes}`,
+            {
+              details: { topic: record.topic, id: record.id, bytes: made.sizeBytes, maxBytes: topic.batchBytes },
+            },
+          );
+        return { record, topic, encoded: made };
+      });
+      if (unready !== null) throw unready;
+      return encoded.length === 0 ? [] : producer.append(encoded);
+    },
+
+    async consume(topic, group, events) {
+      refuseIfClosed();
+      const found = topicOf(topic);
+      return keep(
+        joinGroup(found, group, events, { ...ports, wire, limits: options.group, starts: () => startsOf(found, group) }),
+      );
+    },
+
+    async follow(topic, from, record) {
+      refuseIfClosed();
+      const found = topicOf(topic);
+      const states = await reads.states(found);
+      const starts = states.map(({ partition, oldest, next }) => {
+        if (from === "end") return next;
+        return from === "earliest" ? oldest : Math.min(next, Math.max(oldest, from[partition] ?? 0));
+      });
+      refuseIfClosed();
+      const limits = { maxWaitMs: options.group.fetchMaxWaitMs, maxBytes: options.group.fetchBytes };
+      const range = async (partition: number) => (await reads.states(found))[partition] ?? { oldest: 0, next: 0 };
+      return keep(followTopic(found, starts, record, { ...ports, wire, limits, range }));
+    },
+
+    read: async (topic, partition, offset, limit) => reads.read(partitionOf(topic, partition), partition, offset, limit),
+    offsetAt: async (topic, partition, sinceMs) => reads.offsetAt(partitionOf(topic, partition), partition, sinceMs),
+    states: async (topic) => reads.states(topicOf(topic)),
+    async committed(topic, group): Promise<Position> {
+      const found = topicOf(topic);
+      const committed = await committedOf(found, group);
+      return Object.fromEntries(
+        Array.from({ length: found.partitions }, (_, partition) => [partition, Math.max(0, committed.get(partition) ?? 0)]),
+      );
+    },
+
+    health() {
+      if (closing !== null) return { status: "away", detail: "closed" };
+      return unready === null ? outage.health() : { status: "away", detail: unready.message };
+    },
+
+    close() {
+      closing ??= close();
+      return closing;
+    },
+  };
+};
