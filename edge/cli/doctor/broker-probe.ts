@@ -2,7 +2,8 @@
 import { lookup } from "node:dns/promises";
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
-import { type ISocketFactory, Kafka, type KafkaConfig, logLevel } from "kafkajs";
+import type { ISocketFactory, KafkaConfig } from "kafkajs";
+import { Kafka, logLevel } from "../../../runtime/bus-kafka/kafkajs.ts";
 import { type Clock, delay } from "../../../runtime/clock.ts";
 import { reasonOf } from "../../../runtime/errors.ts";
 

@@ -14,36 +14,32 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => broker?.[Symbol.asyncDispose]());
 
-busContract(
-  "kafka",
-  async () => {
-    const open = async (): Promise<{ readonly proxy: TcpProxy; readonly bus: Bus }> => {
-      const proxy = await startTcpProxy(broker.address);
-      return { proxy, bus: openTestBus(proxy.address, { access: { addressMap: { [broker.address]: proxy.address } } }) };
-    };
-    const first = await open();
-    const opened = [first];
-    return {
-      bus: first.bus,
-      async reopen() {
-        await opened.at(-1)?.proxy.cut();
-        const next = await open();
-        opened.push(next);
-        return next.bus;
-      },
-      away: () => first.proxy.cut(),
-      back: () => first.proxy.mend(),
-      async dispose() {
-        await Promise.all(opened.map(({ bus }) => bus.close()));
-        await Promise.all(opened.map(({ proxy }) => proxy.cut()));
-      },
-    };
-  },
-  [
-    // A log of Kafka appends what it is given; readers of ours show an id once.
-    "unique ids",
-    // The broker's clock cannot be moved; what is asked of it is tested apart.
-    "retention",
-    "compaction",
-  ],
-);
+busContract("kafka", async () => {
+  const open = async (): Promise<{ readonly proxy: TcpProxy; readonly bus: Bus }> => {
+    const proxy = await startTcpProxy(broker.address);
+    return { proxy, bus: openTestBus(proxy.address, { access: { addressMap: { [broker.address]: proxy.address } } }) };
+  };
+  const first = await open();
+  const opened = [first];
+  return {
+    bus: first.bus,
+    async reopen() {
+      await opened.at(-1)?.proxy.cut();
+      const next = await open();
+      opened.push(next);
+      return next.bus;
+    },
+    away: () => first.proxy.cut(),
+    back: () => first.proxy.mend(),
+    async dispose() {
+      await Promise.all(opened.map(({ bus }) => bus.close()));
+      await Promise.all(opened.map(({ proxy }) => proxy.cut()));
+    },
+  };
+}, [
+  // A log of Kafka appends what it is given; readers of ours show an id once.
+  "unique ids",
+  // The broker's clock cannot be moved; what is asked of it is tested apart.
+  "retention",
+  "compaction",
+]);
