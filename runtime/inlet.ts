@@ -59,9 +59,16 @@ export const openInlet = async ({ topic, group }: TakesFrom, cell: Cell, ports: 
   const isFull = (partition: Partition) =>
     partition.window.count() >= windowRecords || partition.window.sizeBytes() >= windowBytes;
 
+  /** Deliveries that come again find room like any other: they wait, in their order, and what is fresh waits behind them. */
+  const again: (() => void)[] = [];
+  const deliverAgain = () => {
+    while (again.length > 0 && !cell.isAboveHighWater()) again.shift()?.();
+    adjust();
+  };
+
   /** Pauses and resumes each partition by its window and the stage's mailbox. */
   const adjust = () => {
-    const congested = paused || cell.isAboveHighWater();
+    const congested = paused || again.length > 0 || cell.isAboveHighWater();
     for (const [number, partition] of partitions) {
       const shouldPause = congested || isFull(partition) || partition.behind !== null;
       if (shouldPause === partition.paused || partition.revoked) continue;
@@ -69,11 +76,11 @@ export const openInlet = async ({ topic, group }: TakesFrom, cell: Cell, ports: 
       if (shouldPause) consumer?.pause(number);
       else consumer?.resume(number);
     }
-    if (!congested || paused || waits) return;
+    if (waits || (again.length === 0 && (paused || !congested))) return;
     waits = true;
     cell.whenBelow(() => {
       waits = false;
-      adjust();
+      deliverAgain();
     });
   };
 
@@ -157,7 +164,10 @@ export const openInlet = async ({ topic, group }: TakesFrom, cell: Cell, ports: 
       if (attempt >= attemptsMax) return void setAside(record, partition, "exhausted", failure.reason, attempt);
       observer.retried(topic.name, key, failure.reason, attempt);
       clock.after(Math.min(retryMs.cap, retryMs.first * 2 ** (attempt - 1)), () => {
-        if (!closed && !partition.revoked) deliver(record, partition, attempt + 1, own);
+        again.push(() => {
+          if (!closed && !partition.revoked) deliver(record, partition, attempt + 1, own);
+        });
+        deliverAgain();
       });
     });
     const { type, trace, bytes } = record;

@@ -51,16 +51,12 @@ export const recordsAreConserved: Invariant = ({ life, tree, isAtRest }) =>
 /** What one turn may still add when its target is nearly full. */
 const oneTurn = { messages: 1, bytes: 2_048 };
 
-/**
- * No mailbox holds more than its capacity and one turn's emissions. Records that are delivered again come on top: they were in
- * it before, and are bounded by what the stage may have in work.
- */
+/** No mailbox holds more than its capacity and one turn's emissions. */
 export const mailboxesAreBounded: Invariant = ({ life, tree }) =>
   nodesOf(tree).flatMap(({ name, mailbox }) => {
     const policy = life.policies.get(name);
     if (!policy || !mailbox) return [];
-    const again = Object.keys(hears).reduce((sum, type) => sum + (hears[type] === name ? (life.repeated.get(type) ?? 0) : 0), 0);
-    const messagesMax = policy.capacity + oneTurn.messages + again;
+    const messagesMax = policy.capacity + oneTurn.messages;
     const bytesMax = (policy.capacityBytes ?? Number.POSITIVE_INFINITY) + oneTurn.bytes;
     if (mailbox.depth <= messagesMax && mailbox.bytes <= bytesMax) return [];
     return [

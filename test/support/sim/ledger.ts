@@ -26,8 +26,6 @@ export type Life = {
   readonly dropped: Count;
   /** By `topic/partition`. */
   readonly taking: Map<string, Taking>;
-  /** Deliveries of records that were announced after a failed one, by type. */
-  readonly repeated: Count;
   /** The last of each sender's messages in their order. */
   readonly lastSeq: Count;
   /** By stage. */
@@ -41,7 +39,6 @@ export const newLife = (): Life => ({
   thrown: new Map(),
   dropped: new Map(),
   taking: new Map(),
-  repeated: new Map(),
   lastSeq: new Map(),
   policies: new Map(),
   restarts: 0,
@@ -55,7 +52,7 @@ export const readAdmission = (bytes: Uint8Array | undefined): readonly Admission
 
 /** A start that failed has ended all that it began. */
 export const beginAgain = (life: Life): void => {
-  for (const count of [life.offered, life.handled, life.thrown, life.dropped, life.repeated]) count.clear();
+  for (const count of [life.offered, life.handled, life.thrown, life.dropped]) count.clear();
   life.taking.clear();
 };
 

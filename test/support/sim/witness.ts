@@ -69,10 +69,7 @@ export const witnessStore = (store: Store, ledger: Ledger): Store => ({
 export const witnessEvents = (life: Life, typeOf: (topic: string) => string): Observer => ({
   ...silentObserver,
   received: (topic) => addTo(life.offered, typeOf(topic)),
-  retried(topic) {
-    addTo(life.offered, typeOf(topic));
-    addTo(life.repeated, typeOf(topic));
-  },
+  retried: (topic) => addTo(life.offered, typeOf(topic)),
   dropped: (_actor, type, _reason, count) => addTo(life.dropped, type, count),
   restarted() {
     life.restarts++;
