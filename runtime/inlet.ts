@@ -111,7 +111,8 @@ export const openInlet = async ({ topic, group }: TakesFrom, cell: Cell, ports: 
     const { behind } = partition;
     if (behind && suspects.verdict(record.partition, record.offset) !== "none") {
       partition.behind = null;
-      for (const each of behind) begin(each, partition);
+      again.push(...behind.map((each) => () => begin(each, partition)));
+      deliverAgain();
     }
     if (partition.paused) adjust();
   };
@@ -185,6 +186,7 @@ export const openInlet = async ({ topic, group }: TakesFrom, cell: Cell, ports: 
   };
 
   const begin = (record: BusRecord, partition: Partition) => {
+    if (closed || partition.revoked) return;
     const read = codec.read(record.type, record.bytes);
     const verdict = suspects.verdict(record.partition, record.offset);
     if (!read.ok) return void setAside(record, partition, "poison", `${read.failure.code}: ${read.failure.detail}`, 0);

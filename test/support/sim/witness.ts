@@ -70,6 +70,10 @@ export const witnessEvents = (life: Life, typeOf: (topic: string) => string): Ob
   ...silentObserver,
   received: (topic) => addTo(life.offered, typeOf(topic)),
   retried: (topic) => addTo(life.offered, typeOf(topic)),
+  deadLettered(topic, _cause, disposition, reason) {
+    // Received, but offered to nobody.
+    if (disposition === "exhausted" && reason.startsWith("it was open each time")) addTo(life.offered, typeOf(topic), -1);
+  },
   dropped: (_actor, type, _reason, count) => addTo(life.dropped, type, count),
   restarted() {
     life.restarts++;
