@@ -13,7 +13,9 @@ import { faultOf, methodNotAllowed, problemResponse } from "./problem.ts";
 import { requestAddress } from "./routes/address.ts";
 import { cameraRoutes } from "./routes/cameras.ts";
 import { dashboardRoutes } from "./routes/dashboard.ts";
+import { deadLetterRoutes } from "./routes/dead-letters.ts";
 import { documentRoutes } from "./routes/documents.ts";
+import { exportRoutes } from "./routes/export.ts";
 import { type HealthPorts, healthRoutes } from "./routes/health.ts";
 import { liveRoutes } from "./routes/live.ts";
 import { quotaRoutes } from "./routes/quota.ts";
@@ -129,6 +131,8 @@ export const createApp = (ports: EdgePorts): EdgeApp => {
   app.route("/", cameraRoutes(ports));
   app.route("/", liveRoutes(ports));
   app.route("/", systemRoutes(ports));
+  app.route("/", deadLetterRoutes(ports));
+  app.route("/", exportRoutes(ports));
   app.route("/", quotaRoutes(ports));
   app.route("/", documentRoutes(app, ports.version));
   app.route("/", dashboardRoutes());
