@@ -160,9 +160,9 @@ const objectOf = (def: z.core.$ZodObjectDef, reading: Reading): ObjectForm | nul
 };
 
 const choiceOf = (values: readonly unknown[]): ChoiceForm | null => {
-  for (const of of ["string", "number", "boolean"] as const) {
-    const scalars = values.filter((value): value is Scalar => typeof value === of);
-    if (scalars.length > 0 && scalars.length === values.length) return { kind: "choice", of, values: scalars };
+  for (const family of ["string", "number", "boolean"] as const) {
+    const scalars = values.filter((value): value is Scalar => typeof value === family);
+    if (scalars.length > 0 && scalars.length === values.length) return { kind: "choice", of: family, values: scalars };
   }
   return null;
 };
