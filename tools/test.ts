@@ -9,6 +9,7 @@ import { parseArgs } from "node:util";
 import { provideBroker } from "./broker/jars.ts";
 import { provideChromium } from "./chromium.ts";
 import { readJunit, sumTallies, type Tally } from "./junit.ts";
+import { type Host, hosts, isPortableTest, provideHost } from "./portable.ts";
 import { run } from "./process.ts";
 
 type Level = {
@@ -20,6 +21,8 @@ type Level = {
   readonly timeoutMs: number;
   /** Part of `--fast`. */
   readonly isFast: boolean;
+  /** Runs the portable ones of the files under another runtime than Bun. */
+  readonly host?: Host;
   /** Gets what the level needs; a text says why it is not to be had. */
   readonly provide?: () => Promise<string | null>;
 };
@@ -29,9 +32,19 @@ const minuteMs = 60_000;
 const onKafka = /kafka/;
 /** Of one test that names none: generous, for a machine that others use too. */
 const testTimeoutMs = 20_000;
+/** The tests of the portable core once more, under each other runtime. */
+const portableLevels: readonly Level[] = hosts.map((host) => ({
+  name: "portable",
+  glob: "test/{unit,property,sim}/**/*.test.ts",
+  timeoutMs: 4 * minuteMs,
+  isFast: false,
+  host,
+  provide: () => provideHost(host),
+}));
 const levels: readonly Level[] = [
   { name: "tidy", glob: "test/tidy.test.ts", timeoutMs: minuteMs, isFast: true },
   { name: "unit", glob: "test/unit/**/*.test.ts", timeoutMs: 4 * minuteMs, isFast: true },
+  ...portableLevels,
   { name: "property", glob: "test/property/**/*.test.ts", timeoutMs: 4 * minuteMs, isFast: true },
   { name: "sim", glob: "test/sim/**/*.test.ts", timeoutMs: 3 * minuteMs, isFast: true },
   { name: "integration", glob: "test/integration/**/*.test.ts", except: onKafka, timeoutMs: 5 * minuteMs, isFast: false },
@@ -47,13 +60,14 @@ const levels: readonly Level[] = [
   },
 ];
 
+const levelNames = [...new Set(levels.map(({ name }) => name))].join(", ");
 const usage = `bun run test [--fast] [--level NAME]... [--randomize] [--seed N] [PATH]...
 
   --fast        only the levels that take seconds: ${levels
     .filter(({ isFast }) => isFast)
     .map(({ name }) => name)
     .join(", ")}
-  --level NAME  only this level, more by repeating: ${levels.map(({ name }) => name).join(", ")}
+  --level NAME  only this level, more by repeating: ${levelNames}
   --randomize   tests in random order; bun prints the seed
   --seed N      the order of that seed again
   PATH          only test files whose path contains it
@@ -62,28 +76,29 @@ const usage = `bun run test [--fast] [--level NAME]... [--randomize] [--seed N] 
 const root = join(import.meta.dirname, "..");
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
-const filesOf = ({ glob, only, except }: Level, filters: readonly string[]): string[] =>
+const filesOf = ({ glob, only, except, host }: Level, filters: readonly string[]): string[] =>
   [...new Bun.Glob(glob).scanSync({ cwd: root })]
     .map((file) => file.replaceAll("\\", "/"))
     .filter((file) => (only?.test(file) ?? true) && !except?.test(file))
+    .filter((file) => !host || isPortableTest(file))
     .filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter)))
     .toSorted();
 
 /** One level, and what went wrong beside its tests. */
 type Result = { readonly tally: Tally; readonly troubles: readonly string[] };
 
+/** The program that runs these files, and its arguments. */
+const commandOf = ({ host }: Level, files: readonly string[], flags: readonly string[], report: string): [string, string[]] => {
+  if (host) return [host.program, [...host.args, "test/support/portable/run.ts", report, ...files]];
+  const judged = ["--no-orphans", `--timeout=${testTimeoutMs}`, "--only-failures"];
+  const args = ["test", ...judged, "--reporter=junit", `--reporter-outfile=${report}`, ...flags];
+  return [process.execPath, [...args, ...files.map((file) => `./${file}`)]];
+};
+
 const runLevel = async (level: Level, files: readonly string[], flags: readonly string[], folder: string): Promise<Result> => {
-  const report = join(folder, `${level.name}.xml`);
-  const args = [
-    "test",
-    "--no-orphans",
-    `--timeout=${testTimeoutMs}`,
-    "--only-failures",
-    "--reporter=junit",
-    `--reporter-outfile=${report}`,
-    ...flags,
-  ];
-  const outcome = await run(process.execPath, [...args, ...files.map((file) => `./${file}`)], {
+  const label = level.host ? `${level.name} (${level.host.name})` : level.name;
+  const report = join(folder, `${label}.xml`);
+  const outcome = await run(...commandOf(level, files, flags, report), {
     timeoutMs: level.timeoutMs,
     isShown: true,
     cwd: root,
@@ -96,13 +111,12 @@ const runLevel = async (level: Level, files: readonly string[], flags: readonly 
   }
   const seconds = (outcome.tookMs / 1000).toFixed(1);
   const skips = tally.skipped.length === 0 ? "" : `, ${tally.skipped.length} skipped`;
-  say(`${level.name}: ${tally.passed} passed, ${tally.failed} failed${skips} (${seconds} s)`);
+  say(`${label}: ${tally.passed} passed, ${tally.failed} failed${skips} (${seconds} s)`);
   const troubles: string[] = [];
-  if (outcome.timedOut) troubles.push(`${level.name}: ended after ${level.timeoutMs / 1000} s, before all its tests were done`);
-  else if (outcome.status !== 0 && tally.failed === 0)
-    troubles.push(`${level.name}: its process ended with status ${outcome.status}`);
+  if (outcome.timedOut) troubles.push(`${label}: ended after ${level.timeoutMs / 1000} s, before all its tests were done`);
+  else if (outcome.status !== 0 && tally.failed === 0) troubles.push(`${label}: its process ended with status ${outcome.status}`);
   else if (tally.passed + tally.failed + tally.skipped.length === 0)
-    troubles.push(`${level.name}: no test was found in ${files.length} files`);
+    troubles.push(`${label}: no test was found in ${files.length} files`);
   return { tally, troubles };
 };
 
@@ -132,7 +146,7 @@ const main = async (): Promise<number> => {
   const names = values.level ?? [];
   const unknown = names.filter((asked) => !levels.some((level) => level.name === asked));
   if (unknown.length > 0) {
-    say(`no level is called ${unknown.join(", ")}; there are ${levels.map(({ name }) => name).join(", ")}`);
+    say(`no level is called ${unknown.join(", ")}; there are ${levelNames}`);
     return 2;
   }
   const wanted = positionals.map((path) => (isAbsolute(path) ? relative(root, path) : path).replace(/^\.\//, ""));
@@ -145,7 +159,10 @@ const main = async (): Promise<number> => {
     if (files.length === 0) continue;
     const reason = (await level.provide?.()) ?? null;
     if (reason === null) results.push(await runLevel(level, files, flags, folder));
-    else results.push({ tally: { passed: 0, failed: 0, skipped: files.map((file) => `${file}: ${reason}`) }, troubles: [] });
+    else {
+      const skipped = (level.host ? [level.name] : files).map((what) => `${what}: ${reason}`);
+      results.push({ tally: { passed: 0, failed: 0, skipped }, troubles: [] });
+    }
   }
   rmSync(folder, { recursive: true, force: true });
 

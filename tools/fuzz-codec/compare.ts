@@ -1,5 +1,5 @@
 /** The codec against its specification: the library, then zod. */
-import { isDeepStrictEqual } from "node:util";
+import { inspect, isDeepStrictEqual } from "node:util";
 import { Decoder, Encoder } from "@msgpack/msgpack";
 import { refusalOf } from "../../protocols/codec/bounds.ts";
 import { type MessageForm, messageFormOf } from "../../protocols/codec/form.ts";
@@ -35,7 +35,7 @@ const libraryDecode = (bytes: Uint8Array): Outcome<unknown> =>
 export type Difference = { readonly what: string; readonly detail: string };
 const difference = (what: string, detail: unknown): Difference => ({
   what,
-  detail: Bun.inspect(detail, { depth: 6 }).slice(0, 2_000),
+  detail: inspect(detail, { depth: 6 }).slice(0, 2_000),
 });
 
 /** `read` must not throw, and say of the bytes what zod says of what the library decodes. */

@@ -1,6 +1,7 @@
 /** Who may import whom: protocols <- runtime <- actors <- edge, with config a leaf beside them. */
 import { posix } from "node:path";
-import { type Finding, isTest, isTypeScript, type Rule, type TextFile } from "./text.ts";
+import { drivers } from "../../../tools/portable.ts";
+import { codeOf, eachLine, type Finding, isTest, isTypeScript, type Rule, type TextFile } from "./text.ts";
 
 type Import = { readonly line: number; readonly from: string; readonly isType: boolean; readonly isUrl: boolean };
 
@@ -86,16 +87,22 @@ export const arrows: Rule = {
   ],
 };
 
-/** Files of the portable core that are drivers for one runtime or service. */
-const drivers = /^runtime\/(bus-(sqlite|kafka)|store-(sqlite|redis)|kafka|redis|jpeg|sqlite|download|run-process)\b/;
+const isCore = (path: string): boolean => ["protocols", "runtime"].includes(folderOf(path)) && !drivers.test(path);
+
+/** What each folder takes from packages; a driver takes what its service needs. */
+const packagesOf: Readonly<Record<string, readonly string[]>> = {
+  protocols: ["zod", "@msgpack/msgpack"],
+  runtime: ["zod", "@msgpack/msgpack", "pino", "prom-client", "@opentelemetry/api"],
+  config: ["zod", "yaml"],
+};
 
 const portability = (path: string, from: string): string | null => {
-  if (isRelative(from)) return null;
-  if (folderOf(path) === "protocols" && !["zod", "@msgpack/msgpack"].includes(from))
-    return "protocols need zod and MessagePack only";
+  const taken = packagesOf[folderOf(path)];
+  if (!taken || isRelative(from) || taken.includes(from) || drivers.test(path)) return null;
   const isHost = /^(node:|bun(:|$))/.test(from);
-  if (folderOf(path) === "runtime" && isHost && !drivers.test(path)) return "the core runs on Bun, Node and Deno alike";
-  return folderOf(path) === "config" && !isHost && !["zod", "yaml"].includes(from) ? "config needs zod and yaml only" : null;
+  if (isCore(path))
+    return isHost ? "the core runs on Bun, Node and Deno alike" : `${folderOf(path)} needs ${taken.join(", ")} only`;
+  return isHost ? null : `config needs ${taken.join(" and ")} only`;
 };
 
 export const packages: Rule = {
@@ -109,11 +116,42 @@ export const packages: Rule = {
   broken: [
     { path: "protocols/a.ts", text: 'import pino from "pino";' },
     { path: "runtime/cell.ts", text: 'import { readFileSync } from "node:fs";' },
+    { path: "runtime/cell/a.ts", text: 'import { Database } from "bun:sqlite";' },
+    { path: "runtime/a.ts", text: 'import Redis from "ioredis";' },
     { path: "config/a.ts", text: 'import { Hono } from "hono";' },
   ],
   sound: [
     { path: "runtime/bus-sqlite/worker.ts", text: 'import { Database } from "bun:sqlite";' },
+    { path: "runtime/store-redis.ts", text: 'import { Redis } from "ioredis";' },
+    { path: "runtime/metrics.ts", text: 'import { Counter } from "prom-client";' },
     { path: "config/load.ts", text: 'import { join } from "node:path";' },
+  ],
+};
+
+/** What only some of Bun, Node and Deno have, or have alike only by name. */
+const hostGlobals =
+  /\b(Bun|Buffer|process|Deno|require|global|setImmediate|clearImmediate|__dirname|__filename)\b\s*[.([?]|\bimport\.meta\.(?!url\b)/;
+
+export const globals: Rule = {
+  name: "the core touches no global of one runtime",
+  applies: (path) => isTypeScript(path) && isCore(path),
+  check: (file) =>
+    eachLine(file, (line) => {
+      const found = hostGlobals.exec(codeOf(line))?.[0];
+      return found ? `${found.replace(/\W+$/, "")} is banned here: the core runs on Bun, Node and Deno alike` : null;
+    }),
+  broken: [
+    { path: "runtime/a.ts", text: "const hash = Bun.hash(text);" },
+    { path: "runtime/cell/a.ts", text: 'const bytes = Buffer.from("x");' },
+    { path: "protocols/a.ts", text: "if (process.platform) run();" },
+    { path: "runtime/a.ts", text: "setImmediate(run);" },
+    { path: "runtime/a.ts", text: "const here = import.meta.dir;" },
+  ],
+  sound: [
+    { path: "runtime/jpeg.ts", text: "Buffer.from(pixels);" },
+    { path: "actors/camera/a.ts", text: "Bun.hash(text);" },
+    { path: "runtime/a.ts", text: 'const url = new URL("./a.ts", import.meta.url); // Bun.hash is for others' },
+    { path: "runtime/log.ts", text: 'type Event = "process.start";' },
   ],
 };
 

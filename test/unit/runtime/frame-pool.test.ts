@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { Worker } from "node:worker_threads";
 import fc from "fast-check";
 import {
   attachFramePool,
@@ -85,25 +86,16 @@ describe("frame pool", () => {
     const pool = createFramePool(layout);
     const lease = take(pool);
     pool.picture(lease).set([7, 8, 9]);
-    const source = new URL("../../../runtime/frame-pool.ts", import.meta.url).href;
-    const script = `import { attachFramePool } from ${JSON.stringify(source)};
-      self.onmessage = ({ data }) => {
-        const views = attachFramePool(data.buffer, data.layout);
-        const seen = [...views.picture(data.lease).subarray(0, 3)];
-        views.input(data.lease)[0] = 42;
-        postMessage({ seen, current: views.isCurrent(data.lease) });
-      };`;
-    const url = URL.createObjectURL(new Blob([script], { type: "application/typescript" }));
-    const worker = new Worker(url);
-    const answer = new Promise((resolve, reject) => {
-      worker.onmessage = ({ data }) => resolve(data);
-      worker.onerror = reject;
+    const worker = new Worker(new URL("../../support/frame-reader-worker.ts", import.meta.url), {
+      workerData: { buffer: pool.buffer, layout, lease },
     });
-    worker.postMessage({ buffer: pool.buffer, layout, lease });
+    const answer = new Promise((resolve, reject) => {
+      worker.once("message", resolve);
+      worker.once("error", reject);
+    });
     expect(await answer).toEqual({ seen: [7, 8, 9], current: true });
     expect(pool.input(lease)[0]).toBe(42);
-    worker.terminate();
-    URL.revokeObjectURL(url);
+    await worker.terminate();
   });
 
   test("a buffer smaller than the layout is refused", () => {
