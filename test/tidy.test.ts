@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { calls, size } from "./support/tidy/code.ts";
-import { arrows, endings, globals, packages } from "./support/tidy/imports.ts";
+import { arrows, endings, globals, json, packages } from "./support/tidy/imports.ts";
 import { homes, leftovers, links, names, pictures, registries, scripts, tests } from "./support/tidy/places.ts";
 import { fileOf, type Rule, readTree } from "./support/tidy/text.ts";
 
@@ -13,6 +13,7 @@ const rules: readonly Rule[] = [
   packages,
   globals,
   endings,
+  json,
   calls,
   size,
   names,

@@ -170,3 +170,14 @@ export const endings: Rule = {
   ],
   sound: [{ path: "edge/a.ts", text: 'import { x } from "./there.ts";\nimport { z } from "zod";' }],
 };
+
+export const json: Rule = {
+  name: "JSON is imported as JSON",
+  applies: isTypeScript,
+  check: (file) =>
+    eachLine(file, (line) =>
+      /\bfrom "[^"]+\.json";/.test(line) ? 'an import of JSON is banned without its type, use with { type: "json" }' : null,
+    ),
+  broken: [{ path: "test/unit/a.test.ts", text: 'import sample from "./a.json";' }],
+  sound: [{ path: "test/unit/a.test.ts", text: 'import sample from "./a.json" with { type: "json" };' }],
+};

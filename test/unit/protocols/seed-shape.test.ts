@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { seedDetection, seedMerged } from "../../../protocols/seed-shape.ts";
-import detectionSample from "../../fixtures/seed/redis-detection.json";
-import mergedSample from "../../fixtures/seed/redis-merged.json";
+import detectionSample from "../../fixtures/seed/redis-detection.json" with { type: "json" };
+import mergedSample from "../../fixtures/seed/redis-merged.json" with { type: "json" };
 import { aDetectionResult, aGroup, aVerdict } from "../../support/build.ts";
 import { aRiskUpdate } from "../../support/edge.ts";
 import { differences } from "../../support/same-kinds.ts";
