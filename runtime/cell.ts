@@ -175,20 +175,21 @@ export class Cell implements TurnOwner, EffectsOwner, Runnable {
   }
 
   /** Lets out what the turn asked for. Each part holds the turn's causes for itself. Nothing here may throw. */
-  #commit(asked: Outbox, own: readonly Cause[], trace: string): void {
+  #commit({ tells, more }: Outbox, own: readonly Cause[], trace: string): void {
     // What a timer stood for is this turn's matter once the turn cancels or replaces it: its outcome leaves with this turn.
-    const inherited = this.#effects?.takeBack(asked) ?? noCauses;
+    const inherited = (more && this.#effects?.takeBack(more)) ?? noCauses;
     const causes = inherited.length === 0 ? own : [...new Set([...own, ...inherited])];
-    for (const told of asked.tells) this.#send(told, causes);
-    for (const { path, envelope } of asked.replies) this.ports.reply(path, causedBy(envelope, causes));
-    if (hasEffects(asked)) {
+    for (const told of tells) this.#send(told, causes);
+    if (!more) return;
+    for (const { path, envelope } of more.replies) this.ports.reply(path, causedBy(envelope, causes));
+    if (hasEffects(more)) {
       this.#effects ??= new Effects(this);
-      this.#effects.begin(asked, causes, trace);
+      this.#effects.begin(more, causes, trace);
     }
-    for (const change of asked.children) change();
-    for (const { path, ended } of asked.watches) this.#watch(path, ended);
+    for (const change of more.children) change();
+    for (const { path, ended } of more.watches) this.#watch(path, ended);
     releaseAll(inherited);
-    if (asked.ends) this.#endSelf();
+    if (more.ends) this.#endSelf();
   }
 
   /** The outcome of a timer or a pipe. */
@@ -255,7 +256,7 @@ export class Cell implements TurnOwner, EffectsOwner, Runnable {
     const { ready } = this.#spec.definition;
     if (this.#mailbox.depth() === 0 || ready?.(this.#actorState) === false || this.#isHeldBack()) return null;
     const envelope = this.#mailbox.take();
-    if (this.#mailbox.isBelowLowWater()) wakeAll(this.#wakers);
+    if (this.#wakers && this.#mailbox.isBelowLowWater()) wakeAll(this.#wakers);
     return envelope;
   }
 
@@ -265,7 +266,6 @@ export class Cell implements TurnOwner, EffectsOwner, Runnable {
     return this.#fullTargets?.holdBack(() => this.resume()) ?? false;
   }
 
-  /** There may be something to do. */
   resume(): void {
     if (this.#state === "running") this.ports.dispatcher.ready(this);
   }

@@ -11,6 +11,8 @@ export type Runnable = {
 export type Dispatcher = {
   /** The runnable has work. Scheduling it twice is the same as once. */
   readonly ready: (runnable: Runnable) => void;
+  /** The monotonic time at which the turn in progress began; the present where none is. Saves each message a look at the clock. */
+  readonly atMs: () => number;
 };
 
 /** A slice ends after this many turns or this long, whichever comes first; then timers and sockets have their say. */
@@ -22,10 +24,12 @@ export const systemDispatcher = (clock: Clock, defer: (run: () => void) => void)
   let queue: Runnable[] = [];
   let next = 0;
   let isDeferred = false;
+  let atMs: number | null = null;
 
   const slice = () => {
     isDeferred = false;
-    const endMs = clock.monotonicMs() + sliceMs;
+    atMs = clock.monotonicMs();
+    const endMs = atMs + sliceMs;
     for (let turns = 0; next < queue.length && turns < sliceTurns; turns++) {
       const runnable = queue[next++];
       if (!runnable) break;
@@ -34,8 +38,10 @@ export const systemDispatcher = (clock: Clock, defer: (run: () => void) => void)
         runnable.isQueued = true;
         queue.push(runnable);
       }
-      if (clock.monotonicMs() >= endMs) break;
+      atMs = clock.monotonicMs();
+      if (atMs >= endMs) break;
     }
+    atMs = null;
     queue = next === queue.length ? [] : queue.slice(next);
     next = 0;
     if (queue.length > 0) request();
@@ -54,5 +60,6 @@ export const systemDispatcher = (clock: Clock, defer: (run: () => void) => void)
       queue.push(runnable);
       request();
     },
+    atMs: () => atMs ?? clock.monotonicMs(),
   };
 };

@@ -24,10 +24,15 @@ export const seededRandom = (seed: number): Random => {
 /** An integer in [0, below). */
 export const randomInt = (random: Random, below: number): number => Math.floor(random.next() * below);
 
+const byteHex: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+
 const hex = (random: Random, digits: number): string => {
   let text = "";
-  while (text.length < digits) text += randomInt(random, 0x1_0000).toString(16).padStart(4, "0");
-  return text.slice(0, digits);
+  while (text.length < digits) {
+    const bits = randomInt(random, 0x1_0000);
+    text += `${byteHex[bits >>> 8]}${byteHex[bits & 255]}`;
+  }
+  return text.length === digits ? text : text.slice(0, digits);
 };
 
 /** UUID version 7 (RFC 9562): 48 bits of epoch milliseconds, then random bits; sorts by time. */

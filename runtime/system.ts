@@ -80,7 +80,7 @@ export const startSystem = async (
       bytes: world.codec.encode(message),
       causes: noCauses,
       lease,
-      enqueuedAtMs: world.clock.monotonicMs(),
+      enqueuedAtMs: world.dispatcher.atMs(),
     });
   const asks = createAsks(world.clock, world.codec, (path, message) => tell(path, message, null) !== null);
 

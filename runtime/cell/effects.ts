@@ -4,7 +4,7 @@ import { type Envelope, noCauses } from "../envelope.ts";
 import { createOutlet, type Outlet } from "../outlet.ts";
 import type { CellPorts } from "../ports.ts";
 import { type Cause, holdAll } from "../settlement.ts";
-import type { Outbox } from "./outbox.ts";
+import type { MoreAsked } from "./outbox.ts";
 import { createPipes, type Pipes } from "./pipes.ts";
 import { createSaves, type Saves } from "./saves.ts";
 import { type CellTimers, createTimers } from "./timers.ts";
@@ -31,11 +31,11 @@ export class Effects {
   }
 
   /** Ends the timers that the turn sets anew or cancels; what they stood for is the turn's from here on. */
-  takeBack({ timers }: Outbox): readonly Cause[] {
+  takeBack({ timers }: MoreAsked): readonly Cause[] {
     return timers.flatMap(({ key }) => this.#timers?.takeBack(key) ?? noCauses);
   }
 
-  begin({ emits, facts, timers, pipes }: Outbox, causes: readonly Cause[], trace: string): void {
+  begin({ emits, facts, timers, pipes }: MoreAsked, causes: readonly Cause[], trace: string): void {
     const owner = this.#owner;
     const { path, ports } = owner;
     const { bus, store, clock, observer } = ports;
@@ -85,5 +85,5 @@ export class Effects {
   }
 }
 
-export const hasEffects = ({ emits, facts, timers, pipes }: Outbox): boolean =>
+export const hasEffects = ({ emits, facts, timers, pipes }: MoreAsked): boolean =>
   emits.length + facts.length + timers.length + pipes.length > 0;

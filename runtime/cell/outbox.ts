@@ -18,6 +18,11 @@ export type WatchChange = { readonly path: string; readonly ended: Envelope | nu
 /** Messages are encoded as they are asked for, so that one which cannot be encoded fails its turn. */
 export type Outbox = {
   readonly tells: Told[];
+  /** Most turns only pass something on: the rest is made when it is first asked for. */
+  more: MoreAsked | null;
+};
+
+export type MoreAsked = {
   readonly replies: Told[];
   readonly emits: Outgoing[];
   readonly facts: Fact[];
@@ -28,8 +33,7 @@ export type Outbox = {
   ends: boolean;
 };
 
-export const emptyOutbox = (): Outbox => ({
-  tells: [],
+export const nothingMore = (): MoreAsked => ({
   replies: [],
   emits: [],
   facts: [],

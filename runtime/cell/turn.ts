@@ -6,7 +6,7 @@ import type { FramePool, Lease } from "../frame-pool.ts";
 import type { Log } from "../log.ts";
 import type { CellPorts } from "../ports.ts";
 import type { Random } from "../random.ts";
-import { emptyOutbox, type Outbox } from "./outbox.ts";
+import { type MoreAsked, nothingMore, type Outbox } from "./outbox.ts";
 
 const noBytes = new Uint8Array();
 
@@ -58,7 +58,7 @@ export class Turn implements Context<Tagged, Tagged> {
   }
 
   envelopeOf(message: Tagged, lease: Lease | null, trace: string): Envelope {
-    const { keyOf, codec, clock } = this.#owner.ports;
+    const { keyOf, codec, dispatcher } = this.#owner.ports;
     return {
       type: message.type,
       key: keyOf(message),
@@ -66,7 +66,7 @@ export class Turn implements Context<Tagged, Tagged> {
       bytes: codec.encode(message),
       causes: noCauses,
       lease,
-      enqueuedAtMs: clock.monotonicMs(),
+      enqueuedAtMs: dispatcher.atMs(),
     };
   }
 
@@ -105,8 +105,8 @@ export class Turn implements Context<Tagged, Tagged> {
   }
   get timers(): Timers<Tagged> {
     return {
-      after: (key, delayMs, message) => void this.#asked().timers.push({ key, delayMs, envelope: this.#envelope(message) }),
-      cancel: (key) => void this.#asked().timers.push({ key, delayMs: 0, envelope: null }),
+      after: (key, delayMs, message) => void this.#more().timers.push({ key, delayMs, envelope: this.#envelope(message) }),
+      cancel: (key) => void this.#more().timers.push({ key, delayMs: 0, envelope: null }),
     };
   }
 
@@ -123,36 +123,36 @@ export class Turn implements Context<Tagged, Tagged> {
     };
   }
   get reply(): Context<Tagged>["reply"] {
-    return (to, message) => void this.#asked().replies.push({ path: to.path, envelope: this.#envelope(message) });
+    return (to, message) => void this.#more().replies.push({ path: to.path, envelope: this.#envelope(message) });
   }
   get emit(): Context<Tagged, Tagged>["emit"] {
     return (message) => {
       const { ports } = this.#owner;
-      this.#asked().emits.push(ports.recordOf(message, this.#current?.trace ?? ports.newTrace()));
+      this.#more().emits.push(ports.recordOf(message, this.#current?.trace ?? ports.newTrace()));
     };
   }
   get save(): Context<Tagged>["save"] {
-    return (fact) => void this.#asked().facts.push(fact);
+    return (fact) => void this.#more().facts.push(fact);
   }
   get pipe(): Context<Tagged>["pipe"] {
     // Erased like the definition.
-    return (start, done, failed) => void this.#asked().pipes.push({ start, done: done as (value: unknown) => Tagged, failed });
+    return (start, done, failed) => void this.#more().pipes.push({ start, done: done as (value: unknown) => Tagged, failed });
   }
   get startChild(): Context<Tagged>["startChild"] {
-    return ({ path }, key, args) => void this.#asked().children.push(() => this.#owner.ports.startChild(path, key, args));
+    return ({ path }, key, args) => void this.#more().children.push(() => this.#owner.ports.startChild(path, key, args));
   }
   get stopChild(): Context<Tagged>["stopChild"] {
-    return ({ path }, key) => void this.#asked().children.push(() => this.#owner.ports.stopChild(path, key));
+    return ({ path }, key) => void this.#more().children.push(() => this.#owner.ports.stopChild(path, key));
   }
   get watch(): Context<Tagged>["watch"] {
-    return ({ path }, ended) => void this.#asked().watches.push({ path, ended: this.#envelope(ended) });
+    return ({ path }, ended) => void this.#more().watches.push({ path, ended: this.#envelope(ended) });
   }
   get unwatch(): Context<Tagged>["unwatch"] {
-    return ({ path }) => void this.#asked().watches.push({ path, ended: null });
+    return ({ path }) => void this.#more().watches.push({ path, ended: null });
   }
   get end(): Context<Tagged>["end"] {
     return () => {
-      this.#asked().ends = true;
+      this.#more().ends = true;
     };
   }
   get deliver(): Context<Tagged>["deliver"] {
@@ -165,7 +165,13 @@ export class Turn implements Context<Tagged, Tagged> {
 
   #asked(): Outbox {
     if (!this.#isOpen) throw new Error(`${this.#owner.path} asked for something outside of a turn: only deliver works there`);
-    this.#outbox ??= emptyOutbox();
+    this.#outbox ??= { tells: [], more: null };
     return this.#outbox;
+  }
+
+  #more(): MoreAsked {
+    const asked = this.#asked();
+    asked.more ??= nothingMore();
+    return asked.more;
   }
 }

@@ -52,7 +52,7 @@ export const createSimulation = (seed: number): Simulation => {
         });
       };
       return {
-        dispatcher: { ready },
+        dispatcher: { ready, atMs: clock.monotonicMs },
         clock: { ...clock, after: (delayMs, run) => clock.after(delayMs, () => alive && run()) },
         kill() {
           alive = false;

@@ -115,6 +115,7 @@ export const troubledStore = (store: Store, failureRate: number, { chance, rando
 export const troubledDispatcher = (dispatcher: Dispatcher, delayRate: number, trouble: Trouble): Dispatcher => {
   const late = new Set<Runnable>();
   return {
+    atMs: dispatcher.atMs,
     ready(runnable) {
       if (late.has(runnable)) return;
       if (!trouble.chance(delayRate)) return dispatcher.ready(runnable);
