@@ -7,7 +7,12 @@ import { systemClock } from "../runtime/clock.ts";
 import { judge, type Result, ratiosOf, spreadOf, type Target, type Unit } from "./report.ts";
 
 /** What one run gave: figures in the contest's unit, and a hash of all that came out, so that none of the work can be left out. */
-export type Outcome = { readonly values: readonly number[]; readonly hash: number };
+export type Outcome = {
+  readonly values: readonly number[];
+  readonly hash: number;
+  /** What else was counted, by name. */
+  readonly beside?: Readonly<Record<string, number>>;
+};
 
 export type Contestant = {
   readonly name: string;
@@ -112,7 +117,8 @@ export const measure = async (name: string, contest: Contest, effort: Effort): P
   const cpuPercent = Math.round((user + system) / 10 / (systemClock.monotonicMs() - startedMs));
   const hash = checkHashes(name, contest, [mine, ...others]).toString(16);
   const spread = spreadOf(valuesOf(mine));
-  const own = { name, unit, ...spread, hash, cpuPercent };
+  const beside = mine.at(-1)?.beside;
+  const own = { name, unit, ...spread, hash, cpuPercent, ...(beside ? { beside } : {}) };
   const pairs = versus.map((other, index): Result => {
     const theirs = others[index] ?? [];
     const ratios = ratiosOf(unit, mediansOf(mine), mediansOf(theirs));

@@ -35,6 +35,10 @@ const benches: Readonly<Record<string, Entry>> = {
     question: "what a message costs to encode and decode, beside @msgpack/msgpack",
     load: async () => (await import("./codec.ts")).codec(),
   },
+  llm: {
+    question: "what the scheduler makes of a model's provider, at its load, at its limits and in trouble",
+    load: async () => (await import("./llm.ts")).llm(),
+  },
 };
 
 const names = Object.keys(benches);

@@ -18,7 +18,7 @@ const lessIsBetter = {
 export type Unit = keyof typeof lessIsBetter;
 
 /** A ratio says how many times better the subject is, so it wants to be high; a figure wants what its unit says. */
-export type Target = { readonly of: "ratio" | "median" | "p99"; readonly limit: number };
+export type Target = { readonly of: "ratio" | "median" | "p95" | "p99"; readonly limit: number };
 
 type Spread = {
   readonly samples: number;
@@ -37,6 +37,8 @@ export type Result = Spread & {
   readonly hash: string;
   /** Of this process while it measured; below 100, it waited or others had the core. */
   readonly cpuPercent: number;
+  /** Of the last run: what else was counted, by name. */
+  readonly beside?: Readonly<Record<string, number>>;
   readonly versus?: Spread & { readonly name: string };
   /** Median of the ratios of each round, and their range: how many times better than `versus`. */
   readonly ratio?: number;
@@ -120,12 +122,13 @@ const rangeOf = ({ median, min, max }: Spread): string => `${grouped(median)} ($
 
 /** A result as one or two lines for people. `isSame`: it has the subject of the result before it, said already. */
 export const linesOf = (result: Result, isSame: boolean): string => {
-  const { name, unit, p95, p99, cpuPercent, versus, ratio, ratioMin, ratioMax, cpuRatio, target, targetOf, met } = result;
+  const { name, unit, p95, p99, cpuPercent, versus, ratio, ratioMin, ratioMax, cpuRatio, target, targetOf, met, beside } = result;
   const tail = p99 === undefined ? "" : `, P95 ${grouped(p95 ?? 0)}, P99 ${grouped(p99)}`;
   const judged = target === undefined ? "" : `, target ${targetOf} ${grouped(target)}: ${met ? "met" : "missed"}`;
   const byCpu = cpuRatio === undefined ? "" : `, by CPU time ${cpuRatio}`;
   const own = `  ${name}: ${rangeOf(result)} ${unit}${tail}, CPU ${cpuPercent} %`;
-  if (!versus) return `${own}${judged}\n`;
+  const others = Object.entries(beside ?? {}).map(([what, value]) => `${what} ${grouped(value)}`);
+  if (!versus) return `${own}${judged}\n${others.length > 0 ? `    ${others.join(", ")}\n` : ""}`;
   const against = `    against ${versus.name}: ${rangeOf(versus)}, ratio ${ratio} (${ratioMin}–${ratioMax})${byCpu}${judged}\n`;
   return isSame ? against : `${own}\n${against}`;
 };

@@ -83,10 +83,14 @@ const throttlePauseMaxMs = 8_000;
 /** Until a model or address that was not found is tried again: someone may have mended it there. */
 const parkedModelMs = 600_000;
 
+type Refusal = Extract<CallOutcome, { readonly action: "retry-after" }>;
 type Standing = { pausedUntilMs: number; because: string | null; isParked: boolean; throttlesInRow: number };
 const goodStanding = (): Standing => ({ pausedUntilMs: 0, because: null, isParked: false, throttlesInRow: 0 });
 
 const isProvidersTrouble = ({ action }: CallOutcome): boolean => action === "retry-elsewhere";
+/** Too many calls at once; those that were refused for their rate are slowed by the pause. */
+const isStrain = (outcome: CallOutcome): boolean =>
+  isProvidersTrouble(outcome) || (outcome.action === "retry-after" && outcome.cause === "unavailable");
 /** Tells nothing about the provider: our own doing, or about one key alone. */
 const tellsNothing = ({ action }: CallOutcome): boolean => action === "aborted" || action === "park-key";
 
@@ -108,13 +112,14 @@ export const createGroup = (first: QuotaGroup, headroom: number, inFlightCeiling
   };
 
   /** A throttled call slows its whole group: the limit is the account's, and another key of it would meet the same. */
-  const throttle = (takenAtMs: number, afterMs: number | null, nowMs: number, reason: string): boolean => {
+  const throttle = (outcome: Refusal, takenAtMs: number, nowMs: number): boolean => {
+    const { cause, afterMs, reason } = outcome;
     // Calls that were under way when the pause began met the same wall: they may lengthen it, but are no further offence.
     const isNew = takenAtMs >= standing.pausedUntilMs;
     if (!isNew && afterMs === null) return false;
     if (isNew) standing.throttlesInRow++;
     pause(nowMs, afterMs ?? Math.min(throttlePauseMaxMs, throttlePauseMs * 2 ** (standing.throttlesInRow - 1)), reason);
-    slowStart.refused(standing.pausedUntilMs);
+    if (cause === "ramp") slowStart.refused(nowMs, standing.pausedUntilMs);
     return isNew;
   };
 
@@ -124,7 +129,7 @@ export const createGroup = (first: QuotaGroup, headroom: number, inFlightCeiling
       return [];
     }
     if (outcome.action === "answer") concurrency.answered(takenAtMs, nowMs - takenAtMs, inFlight + 1, nowMs);
-    if (outcome.action === "retry-elsewhere" || outcome.action === "retry-after") concurrency.strained(takenAtMs, nowMs);
+    if (isStrain(outcome)) concurrency.strained(takenAtMs, nowMs);
     const turned = breaker.ended(!isProvidersTrouble(outcome), takenAtMs, nowMs);
     if (turned === null) return [];
     const reason = "reason" in outcome ? outcome.reason : "a trial call succeeded";
@@ -192,8 +197,7 @@ export const createGroup = (first: QuotaGroup, headroom: number, inFlightCeiling
           if (isSincePause) standing.throttlesInRow = 0;
           break;
         case "retry-after":
-          if (throttle(takenAtMs, outcome.afterMs, nowMs, outcome.reason))
-            changes.push({ what: "group paused", reason: outcome.reason });
+          if (throttle(outcome, takenAtMs, nowMs)) changes.push({ what: "group paused", reason: outcome.reason });
           break;
         case "retry-plain": {
           const next = formats[formats.indexOf(ticket.format) + 1];

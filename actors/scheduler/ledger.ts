@@ -72,6 +72,7 @@ export type Ledger = {
 const camerasMax = 5_000;
 const otherCameras = "other";
 
+const dayMs = 86_400_000;
 const nothing = (): Tally => ({ calls: 0, failed: 0, promptTokens: 0, completionTokens: 0, cost: 0 });
 export const dayOf = (wallMs: number): string => new Date(wallMs).toISOString().slice(0, 10);
 const emptyBook = (day: string): Book => ({ day, total: nothing(), groups: {}, keys: {}, cameras: {} });
@@ -119,8 +120,13 @@ export const createLedger = (budget: Budget): Ledger => {
   /** Of the other processes' books of today. */
   let foreignToday = emptyBook("");
 
+  let dayNumber = Number.NaN;
+  let day = "";
   const turn = (wallMs: number): Book => {
-    const day = dayOf(wallMs);
+    if (Math.floor(wallMs / dayMs) !== dayNumber) {
+      dayNumber = Math.floor(wallMs / dayMs);
+      day = dayOf(wallMs);
+    }
     if (book.day !== day) book = emptyBook(day);
     if (foreignToday.day !== day) {
       foreignToday = emptyBook(day);

@@ -144,9 +144,24 @@ describe("with a provider that answers", () => {
     expect(it.failures).toEqual([]);
   });
 
+  test("E1.6: a provider that counts by its own clock finds no call too many, and its rate is used", async () => {
+    const rps = 20;
+    await using sim = await startSim({ rps, jitterMs: 50, latencyMs: [100, 300] });
+    await using it = await start([groupAt(sim, "main", ["sk-0001"], { rps })]);
+    const beganMs = systemClock.monotonicMs();
+    const nowMs = systemClock.nowMs();
+    const seconds = 5;
+    await it.assess(tasksOf(3 * seconds * rps, { capturedAt: nowMs, deadlineAt: nowMs + seconds * 1_000 }), 15_000);
+    const { requests, violations } = sim.stats();
+    expect(violations).toBe(0);
+    // The last that are begun must be able to end.
+    const usedMs = Math.min(seconds * 1_000, systemClock.monotonicMs() - beganMs) - 400;
+    expect(requests).toBeGreaterThanOrEqual(0.85 * rps * (usedMs / 1_000));
+  }, 30_000);
+
   test("E1.6: an account's limit holds for all its keys together, in any second", async () => {
     const secrets = ["sk-a-1", "sk-a-2", "sk-a-3"];
-    await using sim = await startSim({ rps: 10, accounts: { a: secrets } });
+    await using sim = await startSim({ rps: 10, jitterMs: 50, accounts: { a: secrets } });
     const sentAtMs: number[] = [];
     const recorded: SchedulerArgs["fetch"] = (url, init) => {
       sentAtMs.push(systemClock.monotonicMs());
@@ -214,6 +229,14 @@ describe("with a provider in trouble", () => {
       true,
     );
     expect(sim.stats().requests).toBe(60);
+  });
+
+  test("garbage without end is cut off, paid for once, and said to be no answer", async () => {
+    await using sim = await startSim({ profile: "flood" });
+    await using it = await start([groupAt(sim)], { maxConcurrent: 4 });
+    const results = await it.assess(tasksOf(8));
+    expect([statusesOf(results), sim.stats().requests]).toEqual([{ parse_error: 8 }, 8]);
+    expect(results[0]?.error).toBe("the response is longer than 1 MiB");
   });
 
   test("slow: the calls are broken off at the deadline, and said to be expired", async () => {

@@ -7,7 +7,10 @@ export type Limits = {
   readonly rps?: number | undefined;
   readonly rpm?: number | undefined;
   /** Tokens of question and answer together. */
+  readonly tps?: number | undefined;
   readonly tpm?: number | undefined;
+  /** Calls that were sent in time may arrive closer together by so much: windows are shorter by it. */
+  readonly jitterMs?: number | undefined;
 };
 
 /** The three refusals of DashScope (Model Studio, "Rate limits") with the codes of its OpenAI-compatible mode. */
@@ -66,9 +69,13 @@ const slidingWindow = (lengthMs: number) => {
   };
 };
 
-export const createAccount = ({ rps, rpm, tpm }: Limits): Account => {
-  const [second, twoSeconds] = [slidingWindow(1_000), slidingWindow(2_000)];
-  const [minute, tokenMinute] = [slidingWindow(60_000), slidingWindow(60_000)];
+export const createAccount = ({ rps, rpm, tps, tpm, jitterMs = 0 }: Limits): Account => {
+  const [second, twoSeconds] = [slidingWindow(1_000 - jitterMs), slidingWindow(2_000 - jitterMs)];
+  const minute = slidingWindow(60_000 - jitterMs);
+  const tokenLimits = [
+    ...(tps === undefined ? [] : [{ window: slidingWindow(1_000 - jitterMs), most: tps }]),
+    ...(tpm === undefined ? [] : [{ window: slidingWindow(60_000 - jitterMs), most: tpm }]),
+  ];
 
   const overRequests = (nowMs: number): Refusal | null => {
     if (rpm !== undefined && minute.sumAt(nowMs) >= rpm) return { kind: "requests", retryAfterMs: minute.waitMs(nowMs, rpm - 1) };
@@ -92,10 +99,10 @@ export const createAccount = ({ rps, rpm, tpm }: Limits): Account => {
       return null;
     },
     admitTokens(nowMs, tokens) {
-      if (tpm === undefined) return null;
-      if (tokenMinute.sumAt(nowMs) + tokens > tpm)
-        return { kind: "tokens", retryAfterMs: tokenMinute.waitMs(nowMs, tpm - tokens) };
-      tokenMinute.add(nowMs, tokens);
+      for (const { window, most } of tokenLimits) {
+        if (window.sumAt(nowMs) + tokens > most) return { kind: "tokens", retryAfterMs: window.waitMs(nowMs, most - tokens) };
+      }
+      for (const { window } of tokenLimits) window.add(nowMs, tokens);
       return null;
     },
   };

@@ -4,7 +4,7 @@ import type { RiskLevel } from "../../protocols/ids.ts";
 import { riskLevels } from "./answer.ts";
 import type { Accounts } from "./limits.ts";
 
-export const profiles = ["ok", "429", "5xx", "garbage", "slow"] as const;
+export const profiles = ["ok", "429", "5xx", "garbage", "flood", "slow"] as const;
 export type Profile = (typeof profiles)[number];
 
 export type SimSettings = {
@@ -15,15 +15,18 @@ export type SimSettings = {
   readonly profile?: Profile | undefined;
   readonly rps?: number | undefined;
   readonly rpm?: number | undefined;
+  readonly tps?: number | undefined;
   readonly tpm?: number | undefined;
+  /** By which calls may arrive closer together than they were sent. */
+  readonly jitterMs?: number | undefined;
   /** Account names with their keys; any other key is refused. Without it each key is an account of its own. */
   readonly accounts?: Accounts | undefined;
   readonly level?: RiskLevel | undefined;
   readonly seed?: number | undefined;
 };
 
-export const usage = `bun run llm-sim [--port P] [--latency 200ms] [--profile ok] [--rps N] [--rpm N] [--tpm N]
-                [--accounts a=k1,k2]... [--level high] [--seed S]
+export const usage = `bun run llm-sim [--port P] [--latency 200ms] [--profile ok] [--rps N] [--rpm N] [--tps N] [--tpm N]
+                [--jitter 50ms] [--accounts a=k1,k2]... [--level high] [--seed S]
 
 An OpenAI-compatible chat endpoint on 127.0.0.1 that answers the scheduler's questions without a model:
 POST /v1/chat/completions, GET /v1/models, and GET /stats for what it counted. Its texts start with "llm-sim".
@@ -34,9 +37,11 @@ POST /v1/chat/completions, GET /v1/models, and GET /stats for what it counted. I
                       429      every second request is refused, with the three texts in turn
                       5xx      every request fails with 500, 502, 503 or 504
                       garbage  prose, cut JSON, fenced JSON and wrong types
+                      flood    garbage that never ends
                       slow     every answer takes 29 s
   --rps N --rpm N     requests an account may send in any second, in any minute
-  --tpm N             tokens of an account in any minute
+  --tps N --tpm N     tokens of an account in any second, in any minute
+  --jitter TIME       calls may arrive so much closer together than they were sent (default 0)
   --accounts A=K1,K2  the keys of an account; more by repeating or by ";". Other keys get 401.
                       Without it any key is served, each as an account of its own
   --level LEVEL       none, low, medium or high for every answer; else the level by rules in the question
@@ -61,6 +66,15 @@ export const parseLatency = (text: string): Read<readonly [number, number]> => {
   const fromMs = from === undefined ? toMs : inMs(from, fromUnit ?? unit);
   if (fromMs > toMs) return bad(`--latency ${text} ends before it starts`);
   return toMs > latencyMaxMs ? bad(`--latency takes at most ${latencyMaxMs / 1_000}s, not ${text}`) : good([fromMs, toMs]);
+};
+
+const jitterMaxMs = 900;
+
+const parseJitter = (text: string): Read<number> => {
+  const ms = Number(/^(\d{1,4})ms$/.exec(text)?.[1] ?? Number.NaN);
+  return ms <= jitterMaxMs
+    ? good(ms)
+    : bad(`--jitter takes a time up to ${jitterMaxMs}ms such as 50ms, not ${JSON.stringify(text)}`);
 };
 
 const accountsOf = (values: readonly string[]): Read<Accounts> => {
@@ -97,6 +111,8 @@ const flags = {
   profile: { type: "string" },
   rps: { type: "string" },
   rpm: { type: "string" },
+  tps: { type: "string" },
+  jitter: { type: "string" },
   tpm: { type: "string" },
   accounts: { type: "string", multiple: true },
   level: { type: "string" },
@@ -133,6 +149,8 @@ export const parseCommandLine = (args: readonly string[]): CommandLine => {
     profile: take(values.profile, (text) => oneOf("profile", text, profiles)),
     rps: take(values.rps, (text) => integer("rps", text, 1, 1_000_000)),
     rpm: take(values.rpm, (text) => integer("rpm", text, 1, 1_000_000)),
+    tps: take(values.tps, (text) => integer("tps", text, 1, 1_000_000_000)),
+    jitterMs: take(values.jitter, parseJitter),
     tpm: take(values.tpm, (text) => integer("tpm", text, 1, 1_000_000_000)),
     accounts: take(accounts?.join(";"), () => accountsOf(accounts ?? [])),
     level: take(values.level, (text) => oneOf("level", text, riskLevels)),

@@ -130,7 +130,25 @@ const answerChat = async (sim: Sim, request: Request, key: string, number: numbe
     const status = brokenStatuses[randomInt(random, brokenStatuses.length)] ?? 500;
     return failure(status, "internal_error", `llm-sim: the provider is out of order (${status})`);
   }
-  return Response.json(answer);
+  return settings.profile === "flood" ? flood(request.signal) : Response.json(answer);
+};
+
+const floodBytes = 65_536;
+const floodMax = 1_024;
+
+/** Text that is no answer and does not end, until the reader goes away. */
+const flood = (signal: AbortSignal): Response => {
+  const piece = new TextEncoder().encode("llm-sim: and so on ".repeat(floodBytes / 19));
+  let sent = 0;
+  return new Response(
+    new ReadableStream({
+      pull(controller) {
+        if (signal.aborted || ++sent > floodMax) controller.close();
+        else controller.enqueue(piece);
+      },
+    }),
+    { headers: { "content-type": "application/json" } },
+  );
 };
 
 const serveChat = async (sim: Sim, request: Request): Promise<Response> => {
@@ -165,9 +183,10 @@ const serveModels = ({ accountOf, clock }: Sim, request: Request): Response => {
 
 /** Rejects when the port is taken. */
 export const startLlmSim = async (options: LlmSimOptions = {}): Promise<LlmSim> => {
-  const { clock = systemClock, random = seededRandom(options.seed ?? 1), port = 0, rps, rpm, tpm } = options;
+  const { clock = systemClock, random = seededRandom(options.seed ?? 1), port = 0 } = options;
+  const { rps, rpm, tps, tpm, jitterMs } = options;
   const tally = createTally();
-  const accountOf = accountBook(options.accounts, { rps, rpm, tpm });
+  const accountOf = accountBook(options.accounts, { rps, rpm, tps, tpm, jitterMs });
   const sim: Sim = { settings: options, clock, random, tally, accountOf };
   const server = Bun.serve({
     hostname: "127.0.0.1",

@@ -32,6 +32,22 @@ describe("an account", () => {
     expect(at(60_000, 1_001)).toEqual({ kind: "tokens", retryAfterMs: 60_000 });
   });
 
+  test("lets so many tokens into any second, together with a minute's", () => {
+    const account = createAccount({ tps: 100, tpm: 150 });
+    const at = (nowMs: number, tokens: number) => account.admitTokens(nowMs, tokens);
+    expect([at(0, 80), at(500, 30), at(1_000, 70), at(2_000, 10)]).toEqual([
+      null,
+      { kind: "tokens", retryAfterMs: 500 },
+      null,
+      { kind: "tokens", retryAfterMs: 58_000 },
+    ]);
+  });
+
+  test("lets calls come closer together by the jitter", () => {
+    const account = createAccount({ rps: 1, jitterMs: 50 });
+    expect([account.admitRequest(0), account.admitRequest(949)?.kind, account.admitRequest(950)]).toEqual([null, "ramp", null]);
+  });
+
   test("without limits takes everything", () => {
     const account = createAccount({});
     for (let count = 0; count < 5_000; count++) expect(account.admitRequest(0) ?? account.admitTokens(0, 1e6)).toBeNull();

@@ -6,7 +6,7 @@ const settingsOf = (line: string) => parseCommandLine(line.split(" ").filter((wo
 describe("the command line", () => {
   test("is read into settings", () => {
     const line =
-      "--port 9999 --latency 1-3s --profile slow --rps 20 --rpm 1200 --tpm 1000000 --accounts a=k1,k2;b=k3 --accounts c=k4 --level high --seed 7";
+      "--port 9999 --latency 1-3s --profile slow --rps 20 --rpm 1200 --tps 20000 --tpm 1000000 --jitter 50ms --accounts a=k1,k2;b=k3 --accounts c=k4 --level high --seed 7";
     expect(settingsOf(line)).toEqual({
       kind: "run",
       settings: {
@@ -15,7 +15,9 @@ describe("the command line", () => {
         profile: "slow",
         rps: 20,
         rpm: 1_200,
+        tps: 20_000,
         tpm: 1_000_000,
+        jitterMs: 50,
         accounts: { a: ["k1", "k2"], b: ["k3"], c: ["k4"] },
         level: "high",
         seed: 7,
@@ -31,10 +33,11 @@ describe("the command line", () => {
   test.each([
     ["a port beyond the last", "--port 65536", "--port takes a whole number from 0 to 65535"],
     ["a port that is no number", "--port http", '--port takes a whole number from 0 to 65535, not "http"'],
-    ["a profile that there is not", "--profile bad", "--profile takes ok, 429, 5xx, garbage, slow"],
+    ["a profile that there is not", "--profile bad", "--profile takes ok, 429, 5xx, garbage, flood, slow"],
     ["a level that there is not", "--level severe", "--level takes none, low, medium, high"],
     ["a rate of nothing", "--rps 0", "--rps takes a whole number from 1"],
     ["half a request", "--rpm 0.5", "--rpm takes a whole number from 1"],
+    ["a jitter that leaves no window", "--jitter 1000ms", "--jitter takes a time up to 900ms"],
     ["a latency without a unit", "--latency 1-3", "--latency takes a time such as"],
     ["an account without keys", "--accounts a=", "--accounts takes a name and its keys"],
     ["an account without a name", "--accounts k1,k2", "--accounts takes a name and its keys"],

@@ -82,8 +82,21 @@ describe("a throttled call", () => {
     };
     expect([pause(), pause(), pause(), pause(), pause()]).toEqual([1_000, 2_000, 4_000, 8_000, 8_000]);
     quota.release(taken(quota, nowMs), answer, true, nowMs);
-    nowMs = quota.hopeAtMs(nowMs); // slowly at first
     expect(pause()).toBe(1_000);
+  });
+  test("for a rate that rose too quickly goes on slowly, and faster from there", () => {
+    const quota = quotaOf([aGroup("a")]);
+    const seats = Array.from({ length: 20 }, () => taken(quota, 0));
+    quota.release(
+      seats[0] ?? taken(quota, 0),
+      { action: "retry-after", cause: "ramp", afterMs: 1_000, reason: "HTTP 429" },
+      true,
+      10,
+    );
+    expect(quota.view(1_010)[0]?.slowedTo).toBe(10);
+    const went = Array.from({ length: 12 }, () => quota.take(1_010, null)).filter((seat) => seat !== null);
+    expect([went.length, quota.hopeAtMs(1_010)]).toEqual([10, 2_010]);
+    expect(quota.view(6_010)[0]?.slowedTo).toBe(20);
   });
   test("many calls under way that meet the same wall are one offence", () => {
     const quota = quotaOf([aGroup("a")]);
