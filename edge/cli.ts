@@ -26,6 +26,7 @@ const run = async (): Promise<number> => {
     clock: systemClock,
     random: systemRandom,
     config: (...set) => loadConfig({ ...options, set: [...(options.set ?? []), ...set] }),
+    sources: options,
     environment: processEnvironment(),
     out: (line) => void process.stdout.write(`${line}\n`),
     note: (line) => void process.stderr.write(`${line}\n`),

@@ -11,6 +11,8 @@ export type Session = {
   readonly random: Random;
   /** The configuration, with further `a.b=c` settings; throws `StartRefused(78)` when it is wrong. */
   readonly config: (...set: readonly string[]) => LoadedConfig;
+  /** What that configuration is made of, for a process that shall have the same. */
+  readonly sources: ConfigOptions;
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** A line of the answer, on standard output. */
   readonly out: (line: string) => void;

@@ -5,9 +5,23 @@ import { dlq } from "./dlq.ts";
 import { doctor } from "./doctor.ts";
 import { drive } from "./drive.ts";
 import { keys } from "./keys.ts";
+import { down, status, up } from "./processes.ts";
 import { replay } from "./replay.ts";
 import { store } from "./store.ts";
 import { tail } from "./tail.ts";
 import { topicsCommand } from "./topics.ts";
 
-export const commands: readonly Command[] = [doctor, camera, topicsCommand, tail, drive, dlq, keys, replay, store];
+export const commands: readonly Command[] = [
+  up,
+  down,
+  status,
+  doctor,
+  camera,
+  topicsCommand,
+  tail,
+  drive,
+  dlq,
+  keys,
+  replay,
+  store,
+];
