@@ -1,12 +1,12 @@
 /** The log and the store of one process: below its data directory, or where the configuration says. */
 import { join } from "node:path";
 import type { LoadedConfig } from "../config/load.ts";
-import type { Config } from "../config/schema.ts";
 import type { TopicDefinition } from "../protocols/topic.ts";
 import type { Bus } from "../runtime/bus.ts";
+import { openKafkaBus } from "../runtime/bus-kafka.ts";
 import { openSqliteBus } from "../runtime/bus-sqlite.ts";
 import type { Clock } from "../runtime/clock.ts";
-import { StartRefused } from "../runtime/errors.ts";
+import { Fault, StartRefused } from "../runtime/errors.ts";
 import type { Log } from "../runtime/log.ts";
 import type { Metrics } from "../runtime/metrics.ts";
 import type { Random } from "../runtime/random.ts";
@@ -16,6 +16,7 @@ import { connectRedis } from "../runtime/store-redis/connection.ts";
 import { createRedisStore } from "../runtime/store-redis.ts";
 import { openSqliteStore } from "../runtime/store-sqlite.ts";
 import { createPublications, type Publications } from "./publishing/redis.ts";
+import { kafkaOptions } from "./storage/kafka.ts";
 
 export type Storage = {
   readonly bus: Bus;
@@ -23,11 +24,6 @@ export type Storage = {
   /** Where programs of the traffic monitor read; null when they are not served. */
   readonly publications: Publications | null;
   readonly close: () => Promise<void>;
-};
-
-/** What the configuration knows and this version does not do is refused, not passed over. */
-const refuseWhatIsNotHere = ({ bus }: Config): void => {
-  if (bus.driver === "kafka") throw new StartRefused(78, "this version runs on the embedded log; leave out bus: kafka");
 };
 
 export type StoragePorts = {
@@ -44,13 +40,14 @@ export type OpenStorage = (
 ) => Promise<Storage>;
 
 export const openStorage: OpenStorage = async (loaded, topics, ports) => {
-  const { config } = loaded;
-  const { clock, log } = ports;
-  refuseWhatIsNotHere(config);
-  const { dir, maxBytes, minFreeBytes } = config.data;
   const { store, publications } = await openStore(loaded, ports);
-  const bus = await openSqliteBus({ directory: join(dir, "log"), maxBytes, minFreeBytes, clock, log });
-  await bus.ensure(topics);
+  const bus = await openBus(loaded, ports);
+  try {
+    await bus.ensure(topics);
+  } catch (thrown) {
+    await Promise.all([bus.close(), store.close()]);
+    throw refusal(thrown);
+  }
   return {
     bus,
     store,
@@ -60,6 +57,17 @@ export const openStorage: OpenStorage = async (loaded, topics, ports) => {
     },
   };
 };
+
+const openBus = async (loaded: LoadedConfig, { clock, log }: StoragePorts): Promise<Bus> => {
+  const { bus, data } = loaded.config;
+  if (bus.driver === "kafka") return openKafkaBus(kafkaOptions(loaded, { clock, log }));
+  const { dir, maxBytes, minFreeBytes } = data;
+  return openSqliteBus({ directory: join(dir, "log"), maxBytes, minFreeBytes, clock, log });
+};
+
+/** Topics that cannot be used as configured, or not by this user, are for the operator to mend. */
+const refusal = (thrown: unknown): unknown =>
+  thrown instanceof Fault && !thrown.retryable ? new StartRefused(78, thrown.message) : thrown;
 
 const openStore = async (
   { config, resolveSecret }: LoadedConfig,

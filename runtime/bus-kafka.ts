@@ -118,7 +118,7 @@ export const openKafkaBus = (options: KafkaBusOptions): Bus => {
   const ensureOnce = async (definitions: readonly TopicDefinition<never>[]) => {
     const wanted = definitions.map((definition) => kafkaTopic(definition, options.topics, options.replication));
     for (const topic of wanted) if (!topics.has(topic.definition.name)) topics.set(topic.definition.name, topic);
-    const { created, partitions } = await ensureTopics(wanted, { access, log, createTopics: options.createTopics });
+    const { created, partitions } = await ensureTopics(wanted, { access, log, clock, createTopics: options.createTopics });
     for (const topic of wanted)
       topics.set(topic.definition.name, { ...topic, partitions: partitions.get(topic.name) ?? topic.partitions });
     outage.worked();

@@ -4,7 +4,7 @@ import { type Clock, delay } from "../clock.ts";
 import { Fault } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { createCluster, type KafkaAccess } from "./client.ts";
-import { asFault } from "./faults.ts";
+import { asFault, protocolErrorOf } from "./faults.ts";
 import { type Outage, withinTime } from "./outage.ts";
 
 export type ClusterPorts = { readonly access: KafkaAccess; readonly clock: Clock; readonly log: Log; readonly outage: Outage };
@@ -16,6 +16,12 @@ export type ClusterView = {
   readonly failed: (doing: string, thrown: unknown) => void;
   readonly close: () => Promise<void>;
 };
+
+/** A partition that is new, or whose leader has gone, has its next leader in a moment. */
+const leaderMoves =
+  /^(NOT_LEADER_FOR_PARTITION|LEADER_NOT_AVAILABLE|UNKNOWN_TOPIC_OR_PARTITION|FENCED_LEADER_EPOCH|UNKNOWN_LEADER_EPOCH)$/;
+const leaderMs = 15_000;
+const backoffMaxMs = 1_000;
 
 type Closed = { readonly name?: unknown; readonly host?: unknown; readonly port?: unknown };
 
@@ -51,6 +57,7 @@ export const openCluster = ({ access, clock, log, outage }: ClusterPorts): Clust
   return {
     async ask(doing, topic, question) {
       const limitMs = 2 * access.requestTimeoutMs;
+      const askedAtMs = clock.monotonicMs();
       for (let failures = 0; ; failures++) {
         if (closed) throw new Fault("unavailable", "the bus is closed");
         try {
@@ -62,12 +69,13 @@ export const openCluster = ({ access, clock, log, outage }: ClusterPorts): Clust
         } catch (thrown) {
           const fault = asFault(thrown, doing);
           if (closed) throw new Fault("unavailable", "the bus is closed", { cause: thrown });
-          if (!fault.retryable || failures >= access.retriesMax) {
+          const moves = leaderMoves.test(protocolErrorOf(thrown) ?? "") && clock.monotonicMs() - askedAtMs < leaderMs;
+          if (!fault.retryable || (failures >= access.retriesMax && !moves)) {
             if (fault.retryable) reset();
             outage.failed(fault);
             throw fault;
           }
-          await delay(clock, access.retryBackoffMs * 2 ** failures);
+          await delay(clock, Math.min(backoffMaxMs, access.retryBackoffMs * 2 ** failures));
           await cluster?.refreshMetadata().catch(() => {}); // the next attempt says what is wrong
         }
       }

@@ -1,17 +1,26 @@
 /** Makes sure of topics: creates those that are missing, and judges those that are there. */
 import type { Admin, ITopicConfig } from "kafkajs";
+import { type Clock, delay } from "../clock.ts";
 import { Fault, reasonOf } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { createClient, type KafkaAccess } from "./client.ts";
 import { asFault, protocolErrorOf } from "./faults.ts";
 import type { KafkaTopic } from "./topic.ts";
 
-export type EnsurePorts = { readonly access: KafkaAccess; readonly log: Log; readonly createTopics: boolean };
+export type EnsurePorts = {
+  readonly access: KafkaAccess;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly createTopics: boolean;
+};
 
 /** `partitions` as the broker has them, by the name the broker knows. */
 export type EnsuredTopics = { readonly created: readonly string[]; readonly partitions: ReadonlyMap<string, number> };
 
 const dayMs = 86_400_000;
+/** A topic that was just made is known to every broker after so long. */
+const settleMs = 10_000;
+const settlePollMs = 50;
 
 const specOf = ({ name, partitions, replication, retentionMs, batchBytes }: KafkaTopic, brokers: number): ITopicConfig => ({
   topic: name,
@@ -33,16 +42,29 @@ const specOf = ({ name, partitions, replication, retentionMs, batchBytes }: Kafk
   ],
 });
 
-/** Someone else may have made it meanwhile. */
-const isThere = (thrown: unknown): boolean => protocolErrorOf(thrown) === "TOPIC_ALREADY_EXISTS";
+type Refusal = { readonly topic?: unknown; readonly type?: unknown };
 
-const create = async (admin: Admin, topic: KafkaTopic, brokers: number): Promise<boolean> => {
+/** One refusal a topic. */
+const refusalsOf = (thrown: unknown): readonly Refusal[] => {
+  const { errors } = thrown as { readonly errors?: unknown }; // of unknown type, looked at
+  return Array.isArray(errors) ? errors : [];
+};
+
+/** Gives the names that were made: someone else may have made others meanwhile. */
+const create = async (admin: Admin, topics: readonly KafkaTopic[]): Promise<readonly string[]> => {
+  const names = topics.map(({ name }) => name);
+  const { brokers } = await admin.describeCluster();
   try {
-    await admin.createTopics({ topics: [specOf(topic, brokers)], waitForLeaders: true });
-    return true;
+    // The client's own wait for leaders gives up on a broker that has not heard of the topic yet.
+    await admin.createTopics({ topics: topics.map((topic) => specOf(topic, brokers.length)), waitForLeaders: false });
+    return names;
   } catch (thrown) {
-    if (isThere(thrown)) return false;
-    throw asFault(thrown, `creation of the topic ${topic.name}`);
+    const refusals = refusalsOf(thrown);
+    const real = refusals.find(({ type }) => type !== "TOPIC_ALREADY_EXISTS");
+    if (refusals.length === 0 || real !== undefined)
+      throw asFault(real ?? thrown, `creation of the topic ${real ? String(real.topic) : names.join(", ")}`);
+    const others = new Set(refusals.map(({ topic }) => topic));
+    return names.filter((name) => !others.has(name));
   }
 };
 
@@ -64,12 +86,20 @@ const tooFew = (topic: KafkaTopic, found: number): Fault =>
     { details: { reason: "too_few_partitions", topic: topic.name, partitions: found } },
   );
 
-const partitionsOf = async (admin: Admin, topics: readonly KafkaTopic[]): Promise<ReadonlyMap<string, number>> => {
-  try {
-    const answer = await admin.fetchTopicMetadata({ topics: topics.map(({ name }) => name) });
-    return new Map(answer.topics.map(({ name, partitions }) => [name, partitions.length]));
-  } catch (thrown) {
-    throw asFault(thrown, `description of the topics ${topics.map(({ name }) => name).join(", ")}`);
+/** Not known everywhere yet, or without a leader for a moment. */
+const unsettled = /^(UNKNOWN_TOPIC_OR_PARTITION|LEADER_NOT_AVAILABLE)$/;
+
+const partitionsOf = async (admin: Admin, topics: readonly KafkaTopic[], clock: Clock): Promise<ReadonlyMap<string, number>> => {
+  const endMs = clock.monotonicMs() + settleMs;
+  for (;;) {
+    try {
+      const answer = await admin.fetchTopicMetadata({ topics: topics.map(({ name }) => name) });
+      return new Map(answer.topics.map(({ name, partitions }) => [name, partitions.length]));
+    } catch (thrown) {
+      const mayCome = unsettled.test(protocolErrorOf(thrown) ?? "") && clock.monotonicMs() < endMs;
+      if (!mayCome) throw asFault(thrown, `description of the topics ${topics.map(({ name }) => name).join(", ")}`);
+      await delay(clock, settlePollMs);
+    }
   }
 };
 
@@ -80,12 +110,8 @@ export const ensureTopics = async (topics: readonly KafkaTopic[], ports: EnsureP
     const there = new Set(await admin.listTopics());
     const lacking = topics.filter(({ name }) => !there.has(name));
     if (lacking.length > 0 && !ports.createTopics) throw missing(lacking);
-    const created: string[] = [];
-    if (lacking.length > 0) {
-      const { brokers } = await admin.describeCluster();
-      for (const topic of lacking) if (await create(admin, topic, brokers.length)) created.push(topic.name);
-    }
-    const partitions = await partitionsOf(admin, topics);
+    const created = lacking.length === 0 ? [] : await create(admin, lacking);
+    const partitions = await partitionsOf(admin, topics, ports.clock);
     for (const topic of topics) {
       const found = partitions.get(topic.name) ?? 0;
       if (found < topic.partitions) throw tooFew(topic, found);

@@ -13,12 +13,6 @@ test("an unknown key ends the start with 78, its place, and the nearest right ke
   expect(err).toContain("cooldownMs");
 });
 
-test("what this version does not do is refused, not passed over", async () => {
-  const { status, err } = await runVedette(["--set", "bus=kafka"]);
-  expect(status).toBe(78);
-  expect(err).toContain("leave out bus: kafka");
-});
-
 test("a port in use ends the start with one line that names the address and the way out", async () => {
   using taken = Bun.serve({ port: 0, hostname: "127.0.0.1", fetch: () => new Response("") });
   await using dir = await tempDir();

@@ -1,0 +1,35 @@
+/** From the configuration to the Kafka driver's options. */
+import type { LoadedConfig } from "../../config/load.ts";
+import type { KafkaAccess } from "../../runtime/bus-kafka/client.ts";
+import type { KafkaBusOptions } from "../../runtime/bus-kafka.ts";
+import type { Clock } from "../../runtime/clock.ts";
+import type { Log } from "../../runtime/log.ts";
+
+/** How this process reaches the cluster; the password is read from where the configuration says. */
+export const kafkaAccess = ({ config, resolveSecret }: LoadedConfig): KafkaAccess => {
+  const { kafka } = config;
+  const { bootstrapServers, clientId, addressMap, ssl, sasl } = kafka;
+  const { connectTimeoutMs, requestTimeoutMs, retriesMax, retryBackoffMs } = kafka;
+  return {
+    ...{ bootstrapServers, clientId, addressMap, ssl },
+    ...{ connectTimeoutMs, requestTimeoutMs, retriesMax, retryBackoffMs },
+    sasl: sasl === null ? null : { mechanism: sasl.mechanism, username: sasl.username, password: resolveSecret(sasl) ?? "" },
+  };
+};
+
+export const kafkaOptions = (loaded: LoadedConfig, ports: { readonly clock: Clock; readonly log: Log }): KafkaBusOptions => {
+  const { kafka } = loaded.config;
+  const { compression, acks, idempotent, lingerMs, batchBytes } = kafka;
+  const { sessionTimeoutMs, heartbeatMs, fetchBytes, fetchMaxWaitMs } = kafka;
+  return {
+    ...ports,
+    access: kafkaAccess(loaded),
+    topics: kafka.topics,
+    createTopics: kafka.createTopics,
+    replication: kafka.replication,
+    producer: { compression, acks, idempotent, lingerMs, batchBytes },
+    group: { sessionTimeoutMs, heartbeatMs, fetchBytes, fetchMaxWaitMs },
+    writes: null,
+    reads: [],
+  };
+};

@@ -1,0 +1,59 @@
+/** The whole pipeline over a real broker, as a process. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { startBroker, type TestBroker } from "../support/broker.ts";
+import { runVedette, startVedette, view } from "../support/vedette.ts";
+import { within } from "../support/wait.ts";
+
+let broker: TestBroker;
+beforeAll(async () => {
+  broker = await startBroker();
+}, 120_000);
+afterAll(() => broker?.[Symbol.asyncDispose]());
+
+const config = `
+cameras:
+  - { id: 2, name: junction, url: "sim://junction?seed=7&act=near-miss" }
+`;
+const onKafka = () => ["bus=kafka", `kafka.bootstrapServers=${broker.address}`];
+
+test("verdicts come over the broker's topics, an ordered end commits, and the next process goes on", async () => {
+  {
+    await using it = await startVedette({ config, set: onKafka() });
+    using viewer = view(it.url);
+    const update = await viewer.message("risk_update", () => true, 60_000);
+    expect(update.results[0]).toMatchObject({ status: "ok", assessedBy: "rules" });
+    expect(await (await it.get("/readyz")).json()).toMatchObject({ checks: { bus: { status: "up" } } });
+    it.kill("SIGTERM");
+    expect(await it.exited).toBe(0);
+  }
+  // Without cameras: what lies on the topics is seen by a process that did not write it, and nothing is left to do.
+  await using it = await startVedette({ config: "cameras: []", set: onKafka() });
+  using viewer = view(it.url);
+  await viewer.message("connection_ack");
+  await within(60_000, "all records to be settled", async () => {
+    const text = await (await it.get("/metrics")).text();
+    const lags = [...text.matchAll(/^kafka_consumer_lag\{.*\} (\d+)$/gm)].map(([, lag]) => Number(lag));
+    return lags.length >= 48 && lags.every((lag) => lag === 0);
+  });
+  it.kill("SIGKILL");
+  await it.exited;
+}, 180_000);
+
+test("topics that are missing and may not be made end the start with one line that names them and the mend", async () => {
+  const set = [...onKafka(), "kafka.createTopics=false", "kafka.topics.incidents.name=elsewhere", "server.port=0"];
+  const { status, err } = await runVedette(set.flatMap((each) => ["--set", each]));
+  expect(status).toBe(78);
+  expect(err).toContain("elsewhere");
+  expect(err).toContain("kafka.createTopics");
+  expect(err.trim().split("\n")).toHaveLength(1);
+}, 60_000);
+
+test("a topic with fewer partitions than configured ends the start with one line", async () => {
+  const set = [...onKafka(), "kafka.topics.incidents.name=narrow"];
+  const first = await startVedette({ config: "cameras: []", set: [...set, "kafka.topics.incidents.partitions=3"] });
+  await first[Symbol.asyncDispose]();
+  const { status, err } = await runVedette([...set, "server.port=0"].flatMap((each) => ["--set", each]));
+  expect(status).toBe(78);
+  expect(err).toContain("narrow has 3 partitions, configured are 16");
+  expect(err.trim().split("\n")).toHaveLength(1);
+}, 60_000);
