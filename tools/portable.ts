@@ -8,7 +8,7 @@ export const drivers = /^runtime\/(bus-(sqlite|kafka)|store-(sqlite|redis)|kafka
 
 /** Tests of the portable core. Those of `test/sim` are there for a run that takes everything together. */
 export const isPortableTest = (path: string): boolean =>
-  /^test\/(unit\/(protocols|runtime)\/|property\/codec|sim\/portable\.)/.test(path) &&
+  /^test\/(unit\/(protocols|runtime)\/|property\/(codec|mailbox|settlement|intensity|timers)|sim\/portable\.)/.test(path) &&
   !drivers.test(path.replace("test/unit/", ""));
 
 export type Host = {

@@ -18,6 +18,23 @@ test("failures older than the window are forgotten", () => {
   expect(intensity.allows(1_015, [])).toBe(true);
 });
 
+test("a failure counts until it is as old as the window", () => {
+  const intensity = createIntensity(tolerance);
+  intensity.allows(0, []);
+  expect([999, 1_000].map((atMs) => intensity.left(atMs))).toEqual([2, 3]);
+});
+
+test("a record that fails again counts from its last failure, others from theirs", () => {
+  const intensity = createIntensity(tolerance);
+  for (const [atMs, key] of [
+    [0, "t/0/1"],
+    [500, "t/0/2"],
+    [900, "t/0/1"],
+  ] as const)
+    intensity.allows(atMs, [key]);
+  expect([1_400, 1_500, 1_900].map((atMs) => intensity.left(atMs))).toEqual([1, 2, 3]);
+});
+
 test("one poison record counts once, however often it is delivered", () => {
   const intensity = createIntensity(tolerance);
   for (let atMs = 0; atMs < 100; atMs += 10) expect(intensity.allows(atMs, ["detections/3/17"])).toBe(true);
@@ -46,4 +63,17 @@ test("the wait doubles up to its cap, with jitter, and starts anew after quiet",
   });
   intensity.allows(200_000, []);
   expect(intensity.backoffMs(200_000, random)).toBeLessThanOrEqual(100);
+});
+
+test("failures of several records at once are told apart by all of them", () => {
+  const intensity = createIntensity(tolerance);
+  intensity.allows(0, ["t/0/1", "2t/0/3"]);
+  intensity.allows(0, ["t/0/12", "t/0/3"]);
+  expect(intensity.left(0)).toBe(1);
+});
+
+test("the wait doubles thirty times at most, though it has no cap", () => {
+  const intensity = createIntensity({ restarts: 0, withinMs: 1_000, backoffMs: [1, Number.POSITIVE_INFINITY] });
+  for (let count = 0; count < 2_000; count++) intensity.allows(0, []);
+  expect(intensity.backoffMs(0, { next: () => 1 })).toBe(2 ** 30);
 });

@@ -64,3 +64,21 @@ test("a kind of message that pauses its source is not dropped for one that does 
   expect(mailbox.offer(anEnvelope("", 1, "frame"))).toMatchObject({ reason: "full", envelope: { type: "frame" } });
   expect(mailbox.depth()).toBe(1);
 });
+
+test("a mailbox whose policy names no bytes takes 64 MiB", () => {
+  const mailbox = createMailbox({ capacity: 100, overflow: "drop-newest" });
+  expect(mailbox.offer(anEnvelope("", 40 * 2 ** 20))).toBeNull();
+  expect(mailbox.offer(anEnvelope("", 24 * 2 ** 20))).toBeNull();
+  expect(mailbox.offer(anEnvelope())).toMatchObject({ reason: "full" });
+});
+
+test.each([
+  [79, false, false],
+  [80, true, false],
+  [51, false, false],
+  [50, false, true],
+])("with %d of its 100 bytes in use it is above high water: %p, below low water: %p", (sizeBytes, isAbove, isBelow) => {
+  const mailbox = createMailbox({ capacity: 10, capacityBytes: 100, overflow: "pause-source" });
+  mailbox.offer(anEnvelope("", sizeBytes));
+  expect([mailbox.isAboveHighWater(), mailbox.isBelowLowWater()]).toEqual([isAbove, isBelow]);
+});

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { createWindow, type DeliveryFailure, openCause } from "../../../runtime/settlement.ts";
+import { abandonAll, createWindow, type DeliveryFailure, holdAll, openCause, releaseAll } from "../../../runtime/settlement.ts";
 
 test("a cause ends when its last holder lets go", () => {
   const ends: (DeliveryFailure | null)[] = [];
@@ -32,7 +32,7 @@ test("a cause that has ended cannot be held or released", () => {
 
 test("an offset is opened once, in order, and settled once", () => {
   const window = createWindow(5);
-  expect(() => window.opened(4, 1, 0)).toThrow("opened after");
+  expect(() => window.opened(4, 1, 0)).toThrow("offset 4 was opened after 4");
   window.opened(5, 1, 0);
   window.settled(5);
   expect(() => window.settled(5)).toThrow("not open");
@@ -46,4 +46,29 @@ test("a failure of the record's own outweighs what circumstances did to it", () 
   cause.fail("the stage stopped again");
   cause.release();
   expect(ends).toEqual([{ reason: "its turn threw", isOwn: true }]);
+});
+
+/** Causes by name, and what became of each. */
+const openCauses = (...keys: string[]) => {
+  const ends: Record<string, DeliveryFailure | null> = {};
+  const causes = keys.map((key) => openCause(key, (failure) => Object.assign(ends, { [key]: failure })));
+  return { causes, ends };
+};
+
+test("each cause of a turn is held for what the turn leads to, and let go with it", () => {
+  const { causes, ends } = openCauses("t/0/0", "t/1/7");
+  holdAll(causes);
+  releaseAll(causes);
+  expect(ends).toEqual({});
+  releaseAll(causes);
+  expect(ends).toEqual({ "t/0/0": null, "t/1/7": null });
+});
+
+test.each([
+  ["circumstances, unless it says otherwise", undefined, false],
+  ["the record's own doing, if it says so", true, true],
+] as const)("what is given up fails each of its causes and lets it go: %s", (_what, given, isOwn) => {
+  const { causes, ends } = openCauses("t/0/0", "t/1/7");
+  abandonAll(causes, "the stage stopped", given);
+  expect(ends).toEqual({ "t/0/0": { reason: "the stage stopped", isOwn }, "t/1/7": { reason: "the stage stopped", isOwn } });
 });
