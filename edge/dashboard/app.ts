@@ -10,6 +10,7 @@ import { byId, element, setText } from "./dom.ts";
 import { createFeed } from "./feed.ts";
 import { http } from "./http.ts";
 import { cameraOf, createModel, noteDetection, noteRisk, noteSnapshot, totalsOf } from "./model.ts";
+import { setUpQuota } from "./quota.ts";
 import { isWord, language, say, timeOfDay } from "./text.ts";
 import { createTile, type Tile } from "./tile.ts";
 
@@ -202,6 +203,7 @@ const begin = async (): Promise<void> => {
   translate();
   setUpViews();
   setUpAdding(reload);
+  setUpQuota();
   const session = await http.session();
   if (!session.open && session.name === null) await logIn();
   const logout = byId("logout", HTMLButtonElement);

@@ -19,6 +19,46 @@ const call = async <T>(method: string, path: string, body?: unknown): Promise<T>
   throw new Fault(problem.code, problem.detail, { details: { field: problem.field } });
 };
 
+type Tally = {
+  readonly calls: number;
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+  readonly cost: number;
+};
+type Limits = { readonly [Name in "rps" | "rpm" | "tps" | "tpm"]?: number };
+/** What the panel shows of `GET /api/quota`. */
+export type QuotaPage = {
+  readonly groups: readonly {
+    readonly name: string;
+    readonly model: string;
+    readonly state: string;
+    readonly inFlight: number;
+    readonly inFlightMax: number;
+    readonly pausedForMs: number;
+    readonly pausedBecause: string | null;
+    readonly limits: Limits;
+    readonly used: Limits;
+    readonly today: Tally;
+    readonly keys: readonly {
+      readonly id: string;
+      readonly masked: string;
+      readonly state: string;
+      readonly successRate: number;
+      readonly coolsForMs: number;
+      readonly disabledBecause: string | null;
+      readonly today: Tally;
+    }[];
+  }[];
+  readonly spend: {
+    readonly currency: string;
+    readonly state: "within" | "soft" | "hard";
+    readonly today: Tally;
+    readonly caps: { readonly day: { readonly softCost?: number; readonly hardCost?: number } };
+  };
+  readonly avoided: readonly { readonly reason: string; readonly count: number }[];
+  readonly forecast: { readonly camerasByQuota: number | null; readonly camerasByBudget: number | null };
+};
+
 export const http = {
   session: () => call<SessionInfo>("GET", "/api/session"),
   login: (token: string) => call<SessionInfo>("POST", "/api/session", { token }),
@@ -26,6 +66,7 @@ export const http = {
   cameras: () => call<{ readonly items: readonly CameraRow[] }>("GET", "/api/cameras").then(({ items }) => items),
   snapshot: () =>
     call<{ readonly streams: readonly DataOf<"detection_result">[] }>("GET", "/api/snapshot").then(({ streams }) => streams),
+  quota: () => call<QuotaPage>("GET", "/api/quota"),
   add: (camera: { readonly name: string; readonly url: string; readonly fps: number }) =>
     call<CameraRow>("POST", "/api/cameras", camera),
   check: (url: string) => call<ProbeResult>("POST", "/api/cameras/0/check", { url }),

@@ -21,7 +21,8 @@ const files = async (type: string, ...names: readonly string[]): Promise<Asset> 
 
 const makers: Readonly<Record<string, () => Promise<Asset>>> = {
   "/": () => files("text/html; charset=utf-8", "index.html"),
-  "/assets/style.css": () => files("text/css; charset=utf-8", "style.css", "tile.css", "feed.css", "dialog.css", "narrow.css"),
+  "/assets/style.css": () =>
+    files("text/css; charset=utf-8", "style.css", "tile.css", "feed.css", "dialog.css", "quota.css", "narrow.css"),
   "/assets/icon.svg": () => files("image/svg+xml", "icon.svg"),
   "/assets/app.js": bundle,
 };

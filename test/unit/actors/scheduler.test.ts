@@ -209,6 +209,77 @@ describe("each task has one result", () => {
   });
 });
 
+describe("budgets", () => {
+  const costly = { ...mainGroup, price: { input: 1_000, output: 1_000 } }; // about a dollar a call
+  const budget = (day: object) => ({ budget: { currency: "USD", day, cameraDay: {} } });
+
+  inWorld("spent softly, only dangers are asked about; spent, the rules assess, and say so", async (world) => {
+    const accounts = accountsOf([costly], world.clock, budget({ softCost: 1.5, hardCost: 2.5 }));
+    await using _ = await world.start({ accounts });
+    for (const name of ["first", "second", "third"]) {
+      await world.send([fresh(world, name)]);
+      await world.settle(10);
+    }
+    await world.send([fresh(world, "calm", { riskLevel: "none", hazards: [] })]);
+    await world.settle(10);
+    await world.send([fresh(world, "danger", { riskLevel: "high" })]);
+    await world.settle(10);
+    expect(statuses(await world.results())).toEqual(["calm degraded", "danger degraded", "first ok", "second ok", "third ok"]);
+    expect(await world.value("llm_calls_avoided_total", { reason: "budget" })).toBe(2);
+    expect(accounts.view()).toMatchObject({ spent: "hard", book: { total: { calls: 3 } } });
+  });
+  inWorld("spent softly leaves calls for dangers", async (world) => {
+    const accounts = accountsOf([costly], world.clock, budget({ softCost: 0.5 }));
+    await using _ = await world.start({ accounts });
+    await world.send([fresh(world, "first")]);
+    await world.settle(10);
+    await world.send([fresh(world, "calm", { riskLevel: "none", hazards: [] }), fresh(world, "danger", { riskLevel: "high" })]);
+    await world.settle(10);
+    expect(statuses(await world.results())).toEqual(["calm degraded", "danger ok", "first ok"]);
+    expect(await world.value("llm_calls_avoided_total", { reason: "budget-soft" })).toBe(1);
+  });
+});
+
+describe("what belongs to the accounts", () => {
+  inWorld("a key that is added while the scheduler runs is used from its next look on", async (world) => {
+    let groups: readonly (typeof mainGroup)[] | null = null;
+    const accounts = accountsOf([{ ...mainGroup, keys: [] }], world.clock);
+    await using _ = await world.start({
+      accounts,
+      reload: () => {
+        const found = groups;
+        groups = null;
+        return found;
+      },
+    });
+    await world.send([fresh(world, "before")]);
+    await world.settle(10);
+    groups = [mainGroup];
+    await world.settle(5_000);
+    await world.send([fresh(world, "after")]);
+    await world.settle(10);
+    const assessors = (await world.results()).map(({ taskId, results: [verdict] }) => `${taskId} ${verdict?.assessedBy}`);
+    expect(assessors.sort()).toEqual(["after sim-vl", "before rules"]);
+  });
+  inWorld("E1.6: a restart of the process opens no second window", async (world) => {
+    const limited = [{ ...mainGroup, limits: { rpm: 12 } }];
+    const sentAtMs: number[] = [];
+    const noting: Fetch = async () => {
+      sentAtMs.push(world.clock.monotonicMs());
+      return completion();
+    };
+    const first = await world.start({ accounts: accountsOf(limited, world.clock), fetch: noting });
+    await world.send([fresh(world, "a")]);
+    await world.settle(10);
+    await world.done(Promise.resolve(first[Symbol.asyncDispose]()));
+    await using _ = await world.start({ accounts: accountsOf(limited, world.clock), fetch: noting });
+    await world.send([fresh(world, "b")]);
+    await world.settle(9_000);
+    expect(sentAtMs).toHaveLength(2);
+    expect((sentAtMs[1] ?? 0) - (sentAtMs[0] ?? 0)).toBeGreaterThanOrEqual(5_000);
+  });
+});
+
 describe("delivered again", () => {
   inWorld("a task that has its result is dropped, and counted", async (world) => {
     await using _ = await world.start();
