@@ -18,7 +18,15 @@ export type Simulation = {
   readonly steps: () => number;
 };
 
-const microtaskRounds = 6;
+/** How far promises get before the next step, before time moves on, and before a run ends: chains of awaits may be long. */
+const roundsOfStep = 6;
+const roundsOfTime = 16;
+const roundsOfEnd = 500;
+
+const microtasks = async (rounds: number): Promise<void> => {
+  for (let round = 0; round < rounds; round++) await Promise.resolve();
+};
+
 /** Some fifty times what a run takes. */
 const stepsMax = 200_000;
 
@@ -61,7 +69,9 @@ export const createSimulation = (seed: number): Simulation => {
     },
     async run(untilMs, between = () => {}) {
       for (;;) {
-        for (let round = 0; round < microtaskRounds; round++) await Promise.resolve();
+        await microtasks(roundsOfStep);
+        if (pool.length === 0) await microtasks(roundsOfTime);
+        if (pool.length === 0 && (clock.nextAtMs() ?? Number.POSITIVE_INFINITY) > untilMs) await microtasks(roundsOfEnd);
         if (pool.length > 0) {
           takeOne()?.();
           between();
@@ -73,7 +83,7 @@ export const createSimulation = (seed: number): Simulation => {
           await clock.advance(untilMs - clock.monotonicMs());
           return;
         }
-        await clock.advance(atMs - clock.monotonicMs());
+        clock.fireNext();
       }
     },
     steps: () => steps,

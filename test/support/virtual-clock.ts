@@ -4,6 +4,8 @@ import type { Cancel, Clock } from "../../runtime/clock.ts";
 export type VirtualClock = Clock & {
   /** Runs what is due within the next `ms`, in order of time, letting promises settle in between. */
   readonly advance: (ms: number) => Promise<void>;
+  /** Moves to the next timer and runs it, without waiting for promises. */
+  readonly fireNext: () => void;
   /** When the next timer is due; null when there is none. */
   readonly nextAtMs: () => number | null;
   readonly timers: () => number;
@@ -75,6 +77,15 @@ export const virtualClock = (startMs = 1_700_000_000_000): VirtualClock => {
     timer.isOpen = false;
   };
 
+  const fireNext = () => {
+    const timer = timers.first();
+    if (!timer) return;
+    timers.takeFirst();
+    close(timer);
+    elapsedMs = Math.max(elapsedMs, timer.atMs);
+    timer.run();
+  };
+
   return {
     nowMs: () => Math.floor(startMs + elapsedMs + skewMs),
     monotonicMs: () => elapsedMs,
@@ -88,14 +99,12 @@ export const virtualClock = (startMs = 1_700_000_000_000): VirtualClock => {
       const untilMs = elapsedMs + ms;
       await settlePromises();
       for (let timer = timers.first(); timer && timer.atMs <= untilMs; timer = timers.first()) {
-        timers.takeFirst();
-        close(timer);
-        elapsedMs = timer.atMs;
-        timer.run();
+        fireNext();
         await settlePromises();
       }
       elapsedMs = untilMs;
     },
+    fireNext,
     nextAtMs: () => timers.first()?.atMs ?? null,
     timers: () => open,
     skew(ms) {

@@ -233,7 +233,7 @@ export const simulate = async (seed: number, options: SimulateOptions = {}): Pro
       clock.after(randomInt(random, bounds.outageMs), store.back);
     }
     if (chance(faults.slowSink)) {
-      const topic = all[randomInt(random, all.length)]?.name ?? "";
+      const topic = durable[randomInt(random, durable.length)]?.name ?? "";
       slowUntilMs.set(topic, clock.monotonicMs() + randomInt(random, 2 * bounds.slowMs));
     }
     if (chance(faults.clockJump)) {
