@@ -8,7 +8,7 @@ import { defaultAllowedClasses } from "../actors/detector/classes.ts";
 import { type PreparedModel, prepareModel } from "../actors/detector/model.ts";
 import { addresses } from "../actors/pipeline.ts";
 import type { FrameCaptured } from "../protocols/frame.ts";
-import { systemClock } from "../runtime/clock.ts";
+import { delay, systemClock } from "../runtime/clock.ts";
 import type { Lease } from "../runtime/frame-pool.ts";
 import type { Bench } from "./bench.ts";
 import { type Eyes, openEyes } from "./detector/eyes.ts";
@@ -21,6 +21,7 @@ import { clipPath, modelPath } from "./media.ts";
 const cameras = 12;
 const framesKept = 24;
 const framePeriodMs = 500;
+const quietMs = 30_000;
 
 /** Fills a slot for each frame and keeps it: what is measured begins where a decoded frame stands in its slot. */
 const fill = ({ frames }: Eyes, clip: readonly ClipFrame[]): readonly Lease[] =>
@@ -33,15 +34,24 @@ const fill = ({ frames }: Eyes, clip: readonly ClipFrame[]): readonly Lease[] =>
     return lease;
   });
 
-/** Results a second at the viewer, from the first result on, until `size` more have come. */
-const countResults = async (eyes: Eyes, size: number, after: (cameraId: number) => void): Promise<number> => {
+/** Waits until nothing of a run is under way: what is measured next has the cores for itself. */
+const untilQuiet = async (isQuiet: () => boolean): Promise<void> => {
+  const endMs = systemClock.monotonicMs() + quietMs;
+  while (!isQuiet()) {
+    if (systemClock.monotonicMs() > endMs) throw new Error(`frames are still under way after ${quietMs} ms`);
+    await delay(systemClock, 5);
+  }
+};
+
+/** Results a second at the viewer, from the first result on, until `size` more have come. `after` is told of each. */
+const countResults = async (eyes: Eyes, size: number, after: (cameraId: number, isEnough: boolean) => void): Promise<number> => {
   const { promise, resolve } = Promise.withResolvers<number>();
   let seen = -1;
   let startedMs = 0;
   eyes.seen = ({ cameraId }) => {
     if (++seen === 0) startedMs = systemClock.monotonicMs();
     if (seen === size) resolve((size * 1_000) / (systemClock.monotonicMs() - startedMs));
-    if (seen < size) after(cameraId);
+    after(cameraId, seen >= size);
   };
   return promise;
 };
@@ -51,12 +61,14 @@ const fromPool = async (model: PreparedModel, clip: readonly ClipFrame[], worker
   const eyes = await openEyes(model, workers, clip.length + 1);
   const leases = fill(eyes, clip);
   const [{ width: imageWidth, height: imageHeight } = { width: 0, height: 0 }] = clip;
+  let underWay = 0;
   const seqs = Array.from({ length: cameras }, () => 0);
   const offer = (cameraId: number) => {
     const seq = seqs[cameraId] ?? 0;
     seqs[cameraId] = seq + 1;
     const lease = leases[seq % leases.length];
     if (!lease) return;
+    underWay++;
     eyes.frames.retain(lease);
     const frame: FrameCaptured = {
       type: "frame.captured",
@@ -74,9 +86,14 @@ const fromPool = async (model: PreparedModel, clip: readonly ClipFrame[], worker
   return {
     name: `pipeline, ${workers} workers`,
     async run(size) {
-      const counted = countResults(eyes, size, offer);
+      const counted = countResults(eyes, size, (cameraId, isEnough) => {
+        underWay--;
+        if (!isEnough) offer(cameraId);
+      });
       for (let cameraId = 0; cameraId < cameras; cameraId++) offer(cameraId);
-      return { values: [await counted], hash: size };
+      const rate = await counted;
+      await untilQuiet(() => underWay === 0);
+      return { values: [rate], hash: size };
     },
     close: eyes.close,
   };
@@ -92,6 +109,7 @@ const fromFiles = async (model: PreparedModel, clip: string, workers: number): P
       for (let id = 0; id < cameras; id++) eyes.watch(id, clip, 10);
       const rate = await counted;
       for (let id = 0; id < cameras; id++) eyes.unwatch(id);
+      await untilQuiet(() => eyes.frames.stats().held === 0);
       return { values: [rate], hash: size };
     },
     close: eyes.close,

@@ -82,7 +82,8 @@ export const resultsPage = (reports: readonly ReportFile[]): string =>
     "",
     "Made by `bun run bench results` from the reports in `bench/results`; do not edit. A ratio says how many times better the first is",
     "than what it is measured against, round by round; `CPU` is the same of the processor time that each took, which is steadier",
-    "where others share the machine. Times and rates differ between machines and hours: compare within a row.",
+    "where others share the machine; a target is met when neither misses it. Times and rates differ between machines and hours:",
+    "compare within a row. A load far above the number of cores means that what was measured waited for others.",
     "",
     ...reports.toSorted((one, other) => one.bench.localeCompare(other.bench)).map(sectionOf),
   ].join("\n");

@@ -6,9 +6,10 @@ declare const self: Worker; // in a worker `self` posts to its parent
 
 const answer = (value: RawAnswer) => self.postMessage(value);
 
-let runAll: ((count: number) => Promise<void>) | null = null;
+/** Runs until `count` more are done after the first, by all threads together; says when the first and the last is. */
+let run: ((count: number) => Promise<void>) | null = null;
 
-const open = async ({ model, frames, inputSize }: Extract<RawOrder, { type: "open" }>) => {
+const open = async ({ model, frames, done, inputSize }: Extract<RawOrder, { type: "open" }>) => {
   const session = await InferenceSession.create(model, {
     executionProviders: ["cpu"],
     intraOpNumThreads: 1,
@@ -19,12 +20,16 @@ const open = async ({ model, frames, inputSize }: Extract<RawOrder, { type: "ope
   });
   const frameBytes = inputSize * inputSize * 3;
   const pixels = new Uint8Array(frames);
+  const counter = new Int32Array(done);
   const [input = ""] = session.inputNames;
   const dims = [1, inputSize, inputSize, 3];
-  runAll = async (count) => {
-    for (let run = 0; run < count; run++) {
-      const at = (run * frameBytes) % frames.byteLength;
+  run = async (count) => {
+    for (let next = 0; Atomics.load(counter, 0) <= count; next++) {
+      const at = (next * frameBytes) % frames.byteLength;
       await session.run({ [input]: new Tensor("uint8", pixels.subarray(at, at + frameBytes), dims) });
+      const before = Atomics.add(counter, 0, 1);
+      if (before === 0) answer({ type: "first" });
+      if (before === count) answer({ type: "last" });
     }
   };
   answer({ type: "opened" });
@@ -32,6 +37,6 @@ const open = async ({ model, frames, inputSize }: Extract<RawOrder, { type: "ope
 
 self.onmessage = async ({ data }: MessageEvent<RawOrder>) => {
   if (data.type === "open") return open(data);
-  await runAll?.(data.count);
-  answer({ type: "done" });
+  await run?.(data.count);
+  answer({ type: "idle" });
 };

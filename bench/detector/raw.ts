@@ -1,11 +1,19 @@
 /** The most that onnxruntime-node does here: a thread with one session a core, and no work but its own. */
 import type { PreparedModel } from "../../actors/detector/model.ts";
-import { type Contestant, rateOf } from "../harness.ts";
+import { systemClock } from "../../runtime/clock.ts";
+import type { Contestant } from "../harness.ts";
 
 export type RawOrder =
-  | { readonly type: "open"; readonly model: Uint8Array; readonly frames: SharedArrayBuffer; readonly inputSize: number }
+  | {
+      readonly type: "open";
+      readonly model: Uint8Array;
+      readonly frames: SharedArrayBuffer;
+      /** Counts the runs that all threads have done. */
+      readonly done: SharedArrayBuffer;
+      readonly inputSize: number;
+    }
   | { readonly type: "run"; readonly count: number };
-export type RawAnswer = { readonly type: "opened" | "done" };
+export type RawAnswer = { readonly type: "opened" | "first" | "last" | "idle" };
 
 /** Frames of the model's input, one after the other. */
 const shared = (inputs: readonly Uint8Array[]): SharedArrayBuffer => {
@@ -17,10 +25,13 @@ const shared = (inputs: readonly Uint8Array[]): SharedArrayBuffer => {
   return buffer;
 };
 
-const startThread = () => {
+const startThread = (heard: (answer: RawAnswer["type"]) => void) => {
   const worker = new Worker(new URL("./raw-worker.ts", import.meta.url), { type: "module" });
   let waiting: PromiseWithResolvers<void> | null = null;
-  worker.addEventListener("message", () => waiting?.resolve());
+  worker.addEventListener("message", ({ data }: MessageEvent<RawAnswer>) => {
+    heard(data.type);
+    if (data.type === "opened" || data.type === "idle") waiting?.resolve();
+  });
   worker.addEventListener("error", ({ message }) => waiting?.reject(new Error(message)));
   return {
     order(order: RawOrder): Promise<void> {
@@ -32,30 +43,29 @@ const startThread = () => {
   };
 };
 
-/** The runs are shared out to the threads as each gets done with its part. */
+/** Measured as the pipeline is: from the first answer to `size` more, with more to do than that. */
 export const rawSessions = async (
   { bytes, plan }: PreparedModel,
   inputs: readonly Uint8Array[],
   workers: number,
 ): Promise<Contestant> => {
   const frames = shared(inputs);
-  const threads = Array.from({ length: workers }, startThread);
-  await Promise.all(threads.map(({ order }) => order({ type: "open", model: bytes, frames, inputSize: plan.inputSize })));
-  const portion = 4; // small, so that no thread has nothing to do at the end while another has much
+  const done = new SharedArrayBuffer(4);
+  const atMs = { first: 0, last: 0 };
+  const threads = Array.from({ length: workers }, () =>
+    startThread((answer) => {
+      if (answer === "first" || answer === "last") atMs[answer] = systemClock.monotonicMs();
+    }),
+  );
+  const { inputSize } = plan;
+  await Promise.all(threads.map(({ order }) => order({ type: "open", model: bytes, frames, done, inputSize })));
   return {
     name: `onnxruntime-node in a loop, ${workers} workers × 1 thread`,
-    run: rateOf(async (size) => {
-      let left = size;
-      const work = async ({ order }: (typeof threads)[number]) => {
-        while (left > 0) {
-          const count = Math.min(portion, left);
-          left -= count;
-          await order({ type: "run", count });
-        }
-      };
-      await Promise.all(threads.map(work));
-      return size;
-    }),
+    async run(size) {
+      Atomics.store(new Int32Array(done), 0, 0);
+      await Promise.all(threads.map(({ order }) => order({ type: "run", count: size })));
+      return { values: [(size * 1_000) / (atMs.last - atMs.first)], hash: size };
+    },
     close() {
       for (const { end } of threads) end();
     },

@@ -67,6 +67,12 @@ test("a target on a percentile that the samples are too few for is missed", asyn
   expect(await measure("toy", contest, effort)).toMatchObject([{ met: false }]);
 });
 
+test("a ratio that CPU time contradicts does not meet its target", async () => {
+  const [result] = await measure("toy", against("ms", [1, 1, 1, 1], [1, 9, 9, 9], { isPure: true }), effort);
+  // Neither does anything, so their CPU times are about the same, whatever figures they tell.
+  expect(result).toMatchObject({ ratio: 9, target: 2, met: (result?.cpuRatio ?? 0) >= 2 });
+});
+
 test("contestants take turns at being first, and warm-ups do not count", async () => {
   const order: string[] = [];
   const told = (name: string): Contestant => ({

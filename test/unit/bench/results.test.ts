@@ -23,7 +23,7 @@ const report: ReportFile = {
 };
 
 test("a table a bench, the figures of one subject once", () => {
-  expect(resultsPage([report]).split("\n").slice(6)).toEqual([
+  expect(resultsPage([report]).split("\n").slice(7)).toEqual([
     "## toy",
     "",
     "`bun run bench toy` at abc1234, a machine, Bun 1.4.5.",
