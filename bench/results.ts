@@ -24,6 +24,7 @@ const ReportFile = z.object({
       ratioMax: z.number().optional(),
       cpuRatio: z.number().optional(),
       cpuPercent: z.number().optional(),
+      beside: z.record(z.string(), z.number()).optional(),
       target: z.number().optional(),
       targetOf: z.string().optional(),
       met: z.boolean().optional(),
@@ -41,8 +42,12 @@ const spread = ({ median, min, max }: { readonly median: number; readonly min: n
   `${said(median)} (${said(min)}–${said(max)})`;
 const cell = (text: string): string => text.replaceAll("|", "\\|");
 
-const ownFigures = (row: ResultRow): string =>
-  `${spread(row)} ${row.unit}${row.p99 === undefined ? "" : `, P99 ${said(row.p99)}`}`;
+const ownFigures = (row: ResultRow): string => {
+  const { p95, p99, beside = {} } = row;
+  const tail = [...(p95 === undefined ? [] : [`P95 ${said(p95)}`]), ...(p99 === undefined ? [] : [`P99 ${said(p99)}`])];
+  const others = Object.entries(beside).map(([what, value]) => `${what} ${said(value)}`);
+  return [`${spread(row)} ${row.unit}`, ...tail, ...others].join(", ");
+};
 const theirs = ({ versus }: ResultRow): string => {
   if (versus === undefined) return "";
   return typeof versus === "string" ? versus : `${versus.name}: ${spread(versus)}`;
