@@ -1,12 +1,11 @@
 /** `vedette dlq`: what was set aside, and putting it back into its topic. */
 import { createCodec } from "../../protocols/codec.ts";
 import { DeadLetter } from "../../protocols/dead-letter.ts";
-import type { BusRecord, Outgoing } from "../../runtime/bus.ts";
-import { openSqliteBus } from "../../runtime/bus-sqlite.ts";
+import type { Bus, BusRecord, Outgoing } from "../../runtime/bus.ts";
 import { Fault } from "../../runtime/errors.ts";
-import { silentLog } from "../../runtime/log.ts";
 import { type Command, exit, type Given, type Option, type Session } from "./command.ts";
-import { declaredTopics, logDirectory, logHolder, lookAtLog } from "./records.ts";
+import { openLog } from "./records/embedded.ts";
+import { declaredTopics, openRecords, type Records } from "./records.ts";
 import { columns, plain } from "./text.ts";
 
 const batchRecords = 500;
@@ -25,40 +24,34 @@ const readLetter = (record: BusRecord): Found | null => {
   return read.ok ? { record, letter: read.message as DeadLetter } : null; // the codec knows this message only
 };
 
+type Wanted = (letter: DeadLetter) => boolean;
+
+const lettersOf = async (records: Records, topic: string, wanted: Wanted, limit: number): Promise<Found[]> => {
+  const found: Found[] = [];
+  for (const { partition, oldest, next } of await records.states(topic))
+    for (let at = oldest; at < next && found.length < limit; ) {
+      const batch = await records.read(topic, partition, at, batchRecords);
+      found.push(...batch.flatMap((record) => readLetter(record) ?? []).filter(({ letter }) => wanted(letter)));
+      at = (batch.at(-1)?.offset ?? next) + 1;
+    }
+  return found;
+};
+
 /** Dead letters, oldest first; of `topic` (by either name) and `disposition` when given. */
-const findLetters = (given: Given, session: Session): Found[] => {
+const findLetters = async (given: Given, session: Session): Promise<Found[]> => {
   const named = given.text("topic");
   const names = deadTopics.filter((name) => named === undefined || name === named || name === `${named}.dlq`);
   if (names.length === 0)
     throw new Fault("not_found", `there are no dead letters of ${named}: there are those of ${deadTopics.join(", ")}`);
   const disposition = given.text("disposition");
-  const wanted = given.text("id");
+  const id = given.text("id");
   const limit = given.number("limit", { from: 1, to: limitMax }) ?? limitDefault;
-  const found =
-    lookAtLog(session.config().config, (reader) => {
-      const there = new Set(reader.topics().map(({ name }) => name));
-      return names
-        .filter((name) => there.has(name))
-        .flatMap((name) =>
-          reader.states(name).flatMap(({ partition, oldest, next }) => {
-            const letters: Found[] = [];
-            for (let at = oldest; at < next && letters.length < limit; ) {
-              const records = reader.read(name, partition, at, batchRecords);
-              for (const record of records) {
-                const letter = readLetter(record);
-                if (
-                  letter &&
-                  (disposition === undefined || letter.letter.disposition === disposition) &&
-                  (wanted === undefined || letter.letter.id === wanted)
-                )
-                  letters.push(letter);
-              }
-              at = (records.at(-1)?.offset ?? next) + 1;
-            }
-            return letters;
-          }),
-        );
-    }) ?? [];
+  const wanted: Wanted = (letter) =>
+    (disposition ?? letter.disposition) === letter.disposition && (id ?? letter.id) === letter.id;
+  await using records = await openRecords(session.config(), session);
+  const there = new Set((await records.topics()).map(({ name }) => name));
+  const found: Found[] = [];
+  for (const name of names) if (there.has(name)) found.push(...(await lettersOf(records, name, wanted, limit)));
   return found.sort((left, right) => left.record.appendedAtMs - right.record.appendedAtMs).slice(0, limit);
 };
 
@@ -75,23 +68,20 @@ const options: readonly Option[] = [
   { name: "limit", value: "N", does: `so many at most, oldest first (default: ${limitDefault})` },
 ];
 
+const openBus = async (session: Session): Promise<Bus> => {
+  const loaded = session.config();
+  if (loaded.config.bus.driver === "kafka") return (await import("./records/kafka.ts")).openKafka(loaded, session);
+  const bus = await openLog(loaded.config, session);
+  await bus.ensure(declaredTopics);
+  return bus;
+};
+
 const putBack = async (
   found: readonly Found[],
   session: Session,
 ): Promise<{ readonly stored: number; readonly known: number }> => {
-  const { config } = session.config();
-  const holder = logHolder(config);
-  if (holder !== null) throw new Fault("conflict", holder);
-  const { maxBytes, minFreeBytes } = config.data;
-  const bus = await openSqliteBus({
-    directory: logDirectory(config),
-    maxBytes,
-    minFreeBytes,
-    clock: session.clock,
-    log: silentLog,
-  });
+  const bus = await openBus(session);
   try {
-    await bus.ensure(declaredTopics);
     const appended = await bus.append(found.map(({ letter }) => replayOf(letter)));
     const known = appended.filter(({ duplicate }) => duplicate).length;
     return { stored: appended.length - known, known };
@@ -109,7 +99,7 @@ export const dlq: Command = {
       does: "lists them with the reason, oldest first",
       options: [...options, { name: "json", does: "one JSON object a line" }],
       async run(given, session) {
-        const found = findLetters(given, session);
+        const found = await findLetters(given, session);
         if (given.isSet("json"))
           for (const { record, letter } of found) {
             const { type: _, value, ...fields } = letter;
@@ -136,7 +126,7 @@ export const dlq: Command = {
       does: "appends them to their topic again; one that was put back before is not stored twice",
       options,
       async run(given, session) {
-        const found = findLetters(given, session);
+        const found = await findLetters(given, session);
         if (found.length === 0) {
           session.out("there are no dead letters to put back");
           return exit.ok;

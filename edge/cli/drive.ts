@@ -1,20 +1,24 @@
 /**
- * `vedette drive`: sends work through the configured system and says whether all of it came out. On the embedded log a
- * simulated camera is the sender, since one process alone writes that log: the running one, or one of this command's own.
+ * `vedette drive`: sends work through the configured system and says whether all of it came out. On Kafka it writes detection
+ * results itself. One process alone writes an embedded log, so there a simulated camera is the sender: in the running process,
+ * or in one of this command's own.
  */
-import type { Config } from "../../config/schema.ts";
+import type { LoadedConfig } from "../../config/load.ts";
 import { topics } from "../../protocols/topics.ts";
-import type { BusRecord } from "../../runtime/bus.ts";
-import { Fault } from "../../runtime/errors.ts";
 import { type Command, exit, type Given, type Session, usageFault } from "./command.ts";
-import { startOwnProcess } from "./own-process.ts";
+import { startOwnProcess } from "./drive/own-process.ts";
+import type { Sender } from "./drive/sender.ts";
+import { startSimulatedCamera } from "./drive/simulated-camera.ts";
+import { createTally, type Tally, tallied } from "./drive/tally.ts";
 import { readRecord } from "./record-text.ts";
-import { declaredTopics, type Follower, followLog, logHolder, until } from "./records.ts";
+import { logHolder } from "./records/embedded.ts";
+import { declaredTopics, followRecords, openRecords, type Records, unknownTopic, until } from "./records.ts";
 import { connectServer } from "./server.ts";
-import { type Sender, startSimulatedCamera } from "./simulated-camera.ts";
 
 const modes = ["producer", "consumer", "e2e"] as const;
+type Mode = (typeof modes)[number];
 const countDefault = 5;
+const countMax = 1_000_000;
 const durationDefaultS = 60;
 const timeoutDefaultS = 30;
 const secondsMax = 86_400;
@@ -22,108 +26,102 @@ const secondsMax = 86_400;
 const settleMs = 1_500;
 
 type Wish = { readonly count: number; readonly durationMs: number; readonly timeoutMs: number };
+type Times = Pick<Session, "clock" | "signal"> & Pick<Records, "pollMs">;
+type Run = { readonly tally: Tally; readonly wish: Wish; readonly times: Times; readonly session: Session };
 
-type Target = AsyncDisposable & { readonly config: Config; readonly url: string; readonly token: string | undefined };
+type Target = AsyncDisposable & { readonly loaded: LoadedConfig; readonly url: string; readonly token: string | undefined };
 
-const openTarget = async (given: Given, session: Session): Promise<Target> => {
-  const { config } = session.config();
+const openTarget = async (given: Given, loaded: LoadedConfig, session: Session): Promise<Target> => {
+  const { config } = loaded;
   if (logHolder(config) !== null || given.text("server") !== undefined) {
     const { url, token } = connectServer(given, session);
-    return { config, url, token, async [Symbol.asyncDispose]() {} };
+    return { loaded, url, token, async [Symbol.asyncDispose]() {} };
   }
   session.note(`no process has ${config.data.dir}: driving one of this command's own, on a log in a temporary directory`);
   return startOwnProcess(session);
 };
 
-/** What has come of one camera's frames, as the topics say. */
-export const createCount = (key: string) => {
-  const detections = new Set<string>();
-  const tasks = new Map<string, number>();
-  const results = new Map<string, { readonly status: string; readonly tookMs: number }>();
-  return {
-    take(record: BusRecord): void {
-      if (record.key !== key) return;
-      const read = readRecord(record);
-      if (!("message" in read)) return;
-      if (record.topic === topics.detections.name) detections.add(record.id);
-      // What the codec reads under this type has these fields.
-      const fields = read.message as { taskId?: string; capturedAt?: number; results?: { status?: string }[] };
-      if (record.topic === topics.tasks.name && fields.taskId !== undefined) tasks.set(fields.taskId, record.appendedAtMs);
-      if (record.topic === topics.results.name && fields.taskId !== undefined && !results.has(fields.taskId)) {
-        const tookMs = record.appendedAtMs - (fields.capturedAt ?? record.appendedAtMs);
-        results.set(fields.taskId, { status: fields.results?.[0]?.status ?? "none", tookMs });
-      }
-    },
-    messages: () => detections.size,
-    tasks: () => tasks.size,
-    unanswered: () => [...tasks.keys()].filter((taskId) => !results.has(taskId)),
-    summary(): string {
-      const answered = [...tasks.keys()].flatMap((taskId) => results.get(taskId) ?? []);
-      const byStatus = Map.groupBy(answered, ({ status }) => status);
-      const statuses = [...byStatus].map(([status, { length }]) => `${length} ${status}`).join(", ");
-      const slowest = Math.max(0, ...answered.map(({ tookMs }) => tookMs));
-      const times = answered.length > 0 ? `; slowest ${slowest} ms from capture` : "";
-      return `${detections.size} messages, ${tasks.size} tasks, ${answered.length} results${statuses ? ` (${statuses})` : ""}${times}`;
-    },
-  };
-};
-type Count = ReturnType<typeof createCount>;
-
-const pull = (follower: Follower, count: Count): void => {
-  for (let records = follower.take(); records.length > 0; records = follower.take()) for (const each of records) count.take(each);
+const acknowledged = (count: number, { wish, session }: Pick<Run, "wish" | "session">): number => {
+  const counted = Math.min(count, wish.count);
+  session.out(`producer: ${counted} of ${wish.count} messages acknowledged`);
+  return counted === wish.count ? exit.ok : exit.failed;
 };
 
-const produce = async (sender: Sender, count: Count, follower: Follower, wish: Wish, session: Session): Promise<number> => {
-  await until(session, Math.min(wish.durationMs, wish.timeoutMs), () => {
+/** What stands in the log is acknowledged. */
+const untilLogged = async (sender: Sender, { tally, wish, times }: Run): Promise<void> => {
+  await until(times, wish.durationMs, async () => {
     sender.check();
-    pull(follower, count);
-    return count.messages() >= wish.count ? true : null;
-  });
-  const acknowledged = Math.min(count.messages(), wish.count);
-  session.out(`producer: ${acknowledged} of ${wish.count} messages acknowledged`);
-  return acknowledged === wish.count ? exit.ok : exit.failed;
-};
-
-const endToEnd = async (sender: Sender, count: Count, follower: Follower, wish: Wish, session: Session): Promise<number> => {
-  await until(session, wish.durationMs, () => {
-    sender.check();
-    pull(follower, count);
-    return count.messages() >= wish.count && count.tasks() > 0 ? true : null;
+    await tally.pull();
+    return tally.messages() >= wish.count && tally.tasks() > 0 ? true : null;
   });
   sender.stop();
+};
+
+const untilAnswered = async ({ tally, wish, times, session }: Run): Promise<number> => {
   const stoppedAtMs = session.clock.monotonicMs();
-  await until(session, wish.timeoutMs, () => {
-    pull(follower, count);
+  await until(times, wish.timeoutMs, async () => {
+    await tally.pull();
     const isQuiet = session.clock.monotonicMs() - stoppedAtMs >= settleMs;
-    return isQuiet && count.unanswered().length === 0 ? true : null;
+    return isQuiet && tally.messages() >= wish.count && tally.tasks() > 0 && tally.unanswered().length === 0 ? true : null;
   });
-  session.out(`e2e: ${count.summary()}`);
-  for (const taskId of count.unanswered().slice(0, 10)) session.out(`  no result: ${taskId}`);
-  if (count.tasks() === 0) session.out(`  no task was made in ${wish.durationMs / 1_000} s`);
-  return count.tasks() > 0 && count.messages() >= wish.count && count.unanswered().length === 0 ? exit.ok : exit.failed;
+  session.out(`e2e: ${tally.summary()}`);
+  for (const taskId of tally.unanswered().slice(0, 10)) session.out(`  no result: ${taskId}`);
+  if (tally.tasks() === 0) session.out("  no task was made: is a task generator running?");
+  return tally.tasks() > 0 && tally.messages() >= wish.count && tally.unanswered().length === 0 ? exit.ok : exit.failed;
 };
 
-const send = async (mode: "producer" | "e2e", given: Given, session: Session, wish: Wish): Promise<number> => {
-  await using target = await openTarget(given, session);
-  const names = [topics.detections, topics.tasks, topics.results].map(({ name }) => name);
-  const follower = followLog(target.config, names, "end");
+/** Follows before anything is sent, so that nothing is missed. */
+const prepareRun = async (records: Records, wish: Wish, session: Session): Promise<(cameraId: number) => Run> => {
+  const { clock, signal } = session;
+  const follower = await followRecords(records, tallied, "end");
+  const times = { clock, signal, pollMs: records.pollMs };
+  return (cameraId) => ({ tally: createTally(follower, String(cameraId)), wish, times, session });
+};
+
+const sendByCamera = async (mode: Mode, given: Given, loaded: LoadedConfig, wish: Wish, session: Session): Promise<number> => {
+  await using target = await openTarget(given, loaded, session);
+  await using records = await openRecords(target.loaded, session);
+  const runOf = await prepareRun(records, wish, session);
   await using sender = await startSimulatedCamera(target, session);
-  const run = mode === "producer" ? produce : endToEnd;
-  // Awaited here: what is used above is let go when this returns.
-  return await run(sender, createCount(String(sender.cameraId)), follower, wish, session);
+  const run = runOf(sender.cameraId);
+  if (mode === "e2e") {
+    await untilLogged(sender, run);
+    return await untilAnswered(run); // awaited here: what is used above is let go when this returns
+  }
+  await until(run.times, Math.min(wish.durationMs, wish.timeoutMs), async () => {
+    sender.check();
+    await run.tally.pull();
+    return run.tally.messages() >= wish.count ? true : null;
+  });
+  return acknowledged(run.tally.messages(), run);
 };
 
-const consume = async (given: Given, session: Session, wish: Wish): Promise<number> => {
-  const { config } = session.config();
+const sendToKafka = async (mode: Mode, loaded: LoadedConfig, wish: Wish, session: Session): Promise<number> => {
+  const { openKafkaSender } = await import("./drive/kafka-sender.ts");
+  await using sender = await openKafkaSender(loaded, session);
+  await using records = await openRecords(loaded, session);
+  const run = (await prepareRun(records, wish, session))(sender.cameraId);
+  const sent = await sender.send(wish.count);
+  if (mode === "producer" || sent < wish.count) {
+    const status = acknowledged(sent, run);
+    sender.check();
+    return status;
+  }
+  return await untilAnswered({ ...run, wish: { ...wish, timeoutMs: Math.max(wish.timeoutMs, wish.durationMs) } });
+};
+
+const consume = async (given: Given, loaded: LoadedConfig, wish: Wish, session: Session): Promise<number> => {
   const topic = given.text("topic") ?? topics.detections.name;
-  if (!declaredTopics.some(({ name }) => name === topic))
-    throw new Fault("not_found", `there is no topic ${topic}: there are ${declaredTopics.map(({ name }) => name).join(", ")}`);
-  const follower = followLog(config, [topic], "earliest");
+  const known = declaredTopics.map(({ name }) => name);
+  if (!known.includes(topic)) throw unknownTopic(topic, known);
+  await using records = await openRecords(loaded, session);
+  const follower = await followRecords(records, [topic], "earliest");
+  const { clock, signal } = session;
   let valid = 0;
   let invalid = 0;
-  await until(session, wish.timeoutMs, () => {
-    for (let records = follower.take(); records.length > 0 && valid < wish.count; records = follower.take())
-      for (const record of records) "message" in readRecord(record) ? valid++ : invalid++;
+  await until({ clock, signal, pollMs: records.pollMs }, wish.timeoutMs, async () => {
+    for (let batch = await follower.take(); batch.length > 0 && valid < wish.count; batch = await follower.take())
+      for (const record of batch) "message" in readRecord(record) ? valid++ : invalid++;
     return valid >= wish.count ? true : null;
   });
   session.out(`consumer: ${valid} valid messages from ${topic}${invalid > 0 ? `, ${invalid} that cannot be read` : ""}`);
@@ -131,7 +129,8 @@ const consume = async (given: Given, session: Session, wish: Wish): Promise<numb
 };
 
 const wholeNumber = (given: Given): number | undefined => {
-  const count = given.number("count", { from: 1, to: 1_000_000 }) ?? given.number("num-messages", { from: 1, to: 1_000_000 });
+  const bounds = { from: 1, to: countMax };
+  const count = given.number("count", bounds) ?? given.number("num-messages", bounds);
   if (count !== undefined && !Number.isInteger(count)) throw usageFault("--count takes a whole number");
   return count;
 };
@@ -166,7 +165,11 @@ export const drive: Command = {
           durationMs: (given.number("duration", { from: 1, to: secondsMax }) ?? durationDefaultS) * 1_000,
           timeoutMs: (given.number("timeout", { from: 1, to: secondsMax }) ?? timeoutDefaultS) * 1_000,
         };
-        return mode === "consumer" ? consume(given, session, wish) : send(mode, given, session, wish);
+        const brokers = given.text("kafka-bootstrap");
+        const loaded = session.config(...(brokers === undefined ? [] : ["bus=kafka", `kafka.bootstrapServers=${brokers}`]));
+        if (mode === "consumer") return consume(given, loaded, wish, session);
+        if (loaded.config.bus.driver === "kafka") return sendToKafka(mode, loaded, wish, session);
+        return sendByCamera(mode, given, loaded, wish, session);
       },
     },
   ],

@@ -1,14 +1,13 @@
-/** The records of the configured bus, for looking only: what `tail`, `topics`, `dlq` and `drive` read. */
-import { join } from "node:path";
-import type { Config } from "../../config/schema.ts";
+/** The records of the configured bus, for looking only: what `tail`, `topics`, `dlq`, `replay` and `drive` read. */
+import type { LoadedConfig } from "../../config/load.ts";
 import { deadLettersOf } from "../../protocols/dead-letter.ts";
 import type { TopicDefinition } from "../../protocols/topic.ts";
 import { topics } from "../../protocols/topics.ts";
-import type { BusRecord } from "../../runtime/bus.ts";
-import { type LogReader, openLogReader } from "../../runtime/bus-sqlite/log-reader.ts";
+import type { Bus, BusRecord } from "../../runtime/bus.ts";
 import { type Clock, delay } from "../../runtime/clock.ts";
-import { Fault, StartRefused } from "../../runtime/errors.ts";
-import { lockDirectory } from "../../runtime/sqlite/lock.ts";
+import { Fault } from "../../runtime/errors.ts";
+import type { Session } from "./command.ts";
+import { embeddedRecords } from "./records/embedded.ts";
 
 /** Every topic that a start makes sure of. */
 export const declaredTopics: readonly TopicDefinition<never>[] = [
@@ -16,76 +15,94 @@ export const declaredTopics: readonly TopicDefinition<never>[] = [
   ...[topics.detections, topics.tasks, topics.results].map(deadLettersOf),
 ];
 
+export type FoundTopic = {
+  readonly name: string;
+  /** What the broker calls it, when the configuration gives it another name. */
+  readonly brokerName: string;
+  readonly partitions: number;
+  readonly retentionMs: number | null;
+};
+
+export type Records = AsyncDisposable &
+  Pick<Bus, "states" | "committed" | "read" | "offsetAt"> & {
+    /** Those that exist. */
+    readonly topics: () => Promise<readonly FoundTopic[]>;
+    /** The groups that settle a topic's records. */
+    readonly groups: (topic: string) => Promise<readonly string[]>;
+    /** How long to wait before looking again. */
+    readonly pollMs: number;
+  };
+
+export const openRecords = async (loaded: LoadedConfig, session: Session): Promise<Records> => {
+  if (loaded.config.bus.driver === "embedded") return embeddedRecords(loaded.config);
+  // The client is loaded by those who need it only.
+  const { kafkaRecords } = await import("./records/kafka.ts");
+  return kafkaRecords(loaded, session);
+};
+
+export const unknownTopic = (named: string, known: readonly string[]): Fault =>
+  new Fault("not_found", `there is no topic ${named}: there are ${known.join(", ")}`);
+
 const batchRecords = 200;
-const pollMs = 150;
-
-/** What of the configuration says where the records are. */
-export type Place = Pick<Config, "bus" | "data">;
-
-export const logDirectory = ({ bus, data }: Place): string => {
-  if (bus.driver !== "embedded") throw new Fault("unavailable", "this version reads the embedded log only: leave out bus: kafka");
-  return join(data.dir, "log");
-};
-
-/** Looks into the log of the data directory; null where there is none yet. */
-export const lookAtLog = <Seen>(config: Place, look: (reader: LogReader) => Seen): Seen | null => {
-  using reader = openLogReader(logDirectory(config));
-  return reader ? look(reader) : null;
-};
-
-/** Who has the data directory's log; null when nobody does. */
-export const logHolder = (config: Place): string | null => {
-  if (lookAtLog(config, () => true) === null) return null;
-  try {
-    lockDirectory(logDirectory(config)).release();
-    return null;
-  } catch (thrown) {
-    if (thrown instanceof StartRefused && /is in use/.test(thrown.message)) return thrown.message;
-    throw thrown;
-  }
-};
 
 export type From = "end" | "earliest" | { readonly sinceMs: number };
 
 export type Follower = {
-  /** What has come since the last call, in the order of its append times. */
-  readonly take: () => readonly BusRecord[];
+  /** What has come since the last call, in the order of its append times; empty when nothing has. */
+  readonly take: () => Promise<readonly BusRecord[]>;
 };
 
 /** Reads on from where the last look ended. A topic that does not exist yet starts at its earliest record. */
-export const followLog = (config: Config, names: readonly string[], from: From): Follower => {
+export const followRecords = async (records: Records, names: readonly string[], from: From): Promise<Follower> => {
   const next = new Map<string, number>();
-  const begin = (reader: LogReader, topic: string, partition: number, end: number): number => {
-    if (from === "end") return end;
-    return from === "earliest" ? 0 : reader.offsetAt(topic, partition, from.sinceMs);
+  const existing = async (): Promise<readonly string[]> => {
+    const there = new Set((await records.topics()).map(({ name }) => name));
+    return names.filter((name) => there.has(name));
   };
-  const known = (reader: LogReader) => new Set(reader.topics().map(({ name }) => name));
-  lookAtLog(config, (reader) => {
-    const there = known(reader);
-    for (const name of names)
-      for (const { partition, next: end } of there.has(name) ? reader.states(name) : [])
-        next.set(`${name}/${partition}`, begin(reader, name, partition, end));
-  });
-  const take = (reader: LogReader): readonly BusRecord[] => {
-    const there = known(reader);
-    const found: BusRecord[] = [];
-    for (const name of names)
-      for (const { partition, next: end } of there.has(name) ? reader.states(name) : []) {
-        const place = `${name}/${partition}`;
-        const at = next.get(place) ?? 0;
-        if (at >= end) continue;
-        const records = reader.read(name, partition, at, batchRecords);
-        next.set(place, (records.at(-1)?.offset ?? end - 1) + 1);
-        found.push(...records);
-      }
-    return found.sort((left, right) => left.appendedAtMs - right.appendedAtMs);
+  let known = await existing();
+  for (const name of known)
+    for (const { partition, oldest, next: end } of await records.states(name)) {
+      const since = typeof from === "object" && oldest < end ? await records.offsetAt(name, partition, from.sinceMs) : end;
+      next.set(`${name}/${partition}`, from === "earliest" ? oldest : since);
+    }
+  return {
+    async take() {
+      if (known.length < names.length) known = await existing();
+      const found: BusRecord[] = [];
+      for (const name of known)
+        for (const { partition, oldest, next: end } of await records.states(name)) {
+          const place = `${name}/${partition}`;
+          const at = Math.max(next.get(place) ?? 0, oldest);
+          if (at >= end) continue;
+          const batch = await records.read(name, partition, at, batchRecords);
+          next.set(place, (batch.at(-1)?.offset ?? end - 1) + 1);
+          found.push(...batch);
+        }
+      return found.sort((left, right) => left.appendedAtMs - right.appendedAtMs);
+    },
   };
-  return { take: () => lookAtLog(config, take) ?? [] };
+};
+
+/** All records of a topic appended in a span of time, oldest first. */
+export const recordsBetween = async (records: Records, topic: string, fromMs: number, toMs: number): Promise<BusRecord[]> => {
+  const found: BusRecord[] = [];
+  if (!(await records.topics()).some(({ name }) => name === topic)) return found;
+  for (const { partition, oldest, next } of await records.states(topic)) {
+    if (oldest >= next) continue;
+    for (let at = await records.offsetAt(topic, partition, fromMs); at < next; ) {
+      const batch = await records.read(topic, partition, at, batchRecords);
+      const inTime = batch.filter(({ appendedAtMs }) => appendedAtMs <= toMs);
+      found.push(...inTime);
+      if (batch.length === 0 || inTime.length < batch.length) break;
+      at = (batch.at(-1)?.offset ?? next) + 1;
+    }
+  }
+  return found.sort((left, right) => left.appendedAtMs - right.appendedAtMs);
 };
 
 /** Calls `look` until it gives something, the time is up or the signal comes; null then. */
 export const until = async <Seen>(
-  { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
+  { clock, signal, pollMs = 100 }: { readonly clock: Clock; readonly signal: AbortSignal; readonly pollMs?: number },
   limitMs: number,
   look: () => Seen | null | Promise<Seen | null>,
 ): Promise<Seen | null> => {

@@ -21,37 +21,16 @@ import { createMemoryStore } from "../../runtime/store-memory.ts";
 import { accountSettingsOf } from "../keys.ts";
 import { type Command, exit, type Given, type Session, usageFault } from "./command.ts";
 import { readRecord } from "./record-text.ts";
-import { lookAtLog } from "./records.ts";
+import { openRecords, type Records, recordsBetween } from "./records.ts";
 import { plain } from "./text.ts";
 import { timeForms, timeOf } from "./time.ts";
 
 const limitDefault = 200;
 const limitMax = 10_000;
-const batchRecords = 200;
 /** Calls wait for room under the quota; none is given up while the others go on. */
 const deadlineMs = 600_000;
 
 type Recorded = { readonly task: AssessmentTask; readonly before: AssessmentResult | null };
-
-/** All records of a topic appended in a span of time, oldest first. */
-const recordsBetween = (config: LoadedConfig["config"], topic: string, fromMs: number, toMs: number): BusRecord[] =>
-  lookAtLog(config, (reader) => {
-    if (!reader.topics().some(({ name }) => name === topic)) return [];
-    return reader
-      .states(topic)
-      .flatMap(({ partition, next }) => {
-        const found: BusRecord[] = [];
-        for (let at = reader.offsetAt(topic, partition, fromMs); at < next; ) {
-          const records = reader.read(topic, partition, at, batchRecords);
-          const inTime = records.filter(({ appendedAtMs }) => appendedAtMs <= toMs);
-          found.push(...inTime);
-          if (records.length === 0 || inTime.length < records.length) break;
-          at = (records.at(-1)?.offset ?? next) + 1;
-        }
-        return found;
-      })
-      .sort((left, right) => left.appendedAtMs - right.appendedAtMs);
-  }) ?? [];
 
 const messagesOf = <Message>(records: readonly BusRecord[], type: string): Message[] =>
   records.flatMap((record) => {
@@ -59,16 +38,13 @@ const messagesOf = <Message>(records: readonly BusRecord[], type: string): Messa
     return read && "message" in read ? [read.message as Message] : []; // the codec reads messages of this type only so
   });
 
-const recordedTasks = (config: LoadedConfig["config"], fromMs: number, toMs: number, limit: number): Recorded[] => {
-  const tasks = messagesOf<AssessmentTask>(recordsBetween(config, topics.tasks.name, fromMs, toMs), "assessment.task").slice(
-    0,
-    limit,
-  );
-  const results = messagesOf<AssessmentResult>(
-    recordsBetween(config, topics.results.name, fromMs, Number.MAX_SAFE_INTEGER),
-    "assessment.result",
-  );
-  const byTask = new Map(results.map((result) => [result.taskId, result]));
+const recordedTasks = async (records: Records, fromMs: number, toMs: number, limit: number): Promise<Recorded[]> => {
+  const [asked, answered] = [
+    await recordsBetween(records, topics.tasks.name, fromMs, toMs),
+    await recordsBetween(records, topics.results.name, fromMs, Number.MAX_SAFE_INTEGER),
+  ];
+  const tasks = messagesOf<AssessmentTask>(asked, "assessment.task").slice(0, limit);
+  const byTask = new Map(messagesOf<AssessmentResult>(answered, "assessment.result").map((result) => [result.taskId, result]));
   return tasks.map((task) => ({ task, before: byTask.get(task.taskId) ?? null }));
 };
 
@@ -200,12 +176,9 @@ export const replay: Command = {
         const toMs = timeOf("to", given.need("to"), nowMs);
         if (fromMs > toMs) throw usageFault("--from is later than --to");
         const assessor = createAssessor(loaded, given, session);
-        const recorded = recordedTasks(
-          loaded.config,
-          fromMs,
-          toMs,
-          given.number("limit", { from: 1, to: limitMax }) ?? limitDefault,
-        );
+        const limit = given.number("limit", { from: 1, to: limitMax }) ?? limitDefault;
+        await using records = await openRecords(loaded, session);
+        const recorded = await recordedTasks(records, fromMs, toMs, limit);
         if (recorded.length === 0)
           throw new Fault("not_found", "no tasks are recorded in that time; the log keeps them for two hours");
         const compared = await Promise.all(

@@ -4,7 +4,16 @@ import type { BusRecord } from "../../runtime/bus.ts";
 import { Fault } from "../../runtime/errors.ts";
 import { type Command, exit, type Given, type Session } from "./command.ts";
 import { readRecord, recordJson, recordLine } from "./record-text.ts";
-import { declaredTopics, type Follower, type From, followLog, lookAtLog, until } from "./records.ts";
+import {
+  declaredTopics,
+  type Follower,
+  type From,
+  followRecords,
+  openRecords,
+  type Records,
+  unknownTopic,
+  until,
+} from "./records.ts";
 import { timeForms, timeOf } from "./time.ts";
 
 /** A request's id holds the time at which it was made (RFC 9562, version 7); what it led to came later. */
@@ -44,13 +53,13 @@ const beginning = (given: Given, request: string | undefined, nowMs: number): Fr
   return { sinceMs: timeOf("from", text, nowMs) };
 };
 
-const topicsOf = (given: Given, session: Session, request: string | undefined): readonly string[] => {
+const topicsOf = async (given: Given, records: Records, request: string | undefined): Promise<readonly string[]> => {
   const named = given.text("topic");
-  const dead = declaredTopics.map(({ name }) => name).filter((name) => name.endsWith(".dlq"));
-  if (named === undefined) return request === undefined ? declaredTopics.map(({ name }) => name) : [...requestTopics, ...dead];
-  const logged = lookAtLog(session.config().config, (reader) => reader.topics().map(({ name }) => name)) ?? [];
-  const known = new Set([...declaredTopics.map(({ name }) => name), ...logged]);
-  if (!known.has(named)) throw new Fault("not_found", `there is no topic ${named}: there are ${[...known].join(", ")}`);
+  const declared = declaredTopics.map(({ name }) => name);
+  if (named === undefined)
+    return request === undefined ? declared : [...requestTopics, ...declared.filter((name) => name.endsWith(".dlq"))];
+  const known = new Set([...declared, ...(await records.topics()).map(({ name }) => name)]);
+  if (!known.has(named)) throw unknownTopic(named, [...known]);
   return [named];
 };
 
@@ -63,19 +72,23 @@ type Wish = {
 };
 
 /** The number of records shown. */
-const show = async (follower: Follower, { request, count, isOnce, limitMs, show }: Wish, session: Session): Promise<number> => {
+const show = async (
+  follower: Follower,
+  { request, count, isOnce, limitMs, show }: Wish,
+  times: Pick<Session, "clock" | "signal"> & Pick<Records, "pollMs">,
+): Promise<number> => {
   let shown = 0;
-  let ended = false;
-  await until(session, limitMs, () => {
-    for (let records = follower.take(); records.length > 0 && !ended; records = follower.take())
-      for (const record of records) {
-        if (session.signal.aborted || (request !== undefined && !isAbout(record, request))) continue;
-        show(record);
-        shown++;
-        ended ||= shown >= count || (request !== undefined && isLast(record));
-        if (ended) return true;
-      }
-    return ended || isOnce ? true : null;
+  const isEnd = (record: BusRecord): boolean => {
+    if (times.signal.aborted) return true;
+    if (request !== undefined && !isAbout(record, request)) return false;
+    show(record);
+    shown++;
+    return shown >= count || (request !== undefined && isLast(record));
+  };
+  await until(times, limitMs, async () => {
+    for (let records = await follower.take(); records.length > 0; records = await follower.take())
+      if (records.some(isEnd)) return true;
+    return isOnce ? true : null;
   });
   return shown;
 };
@@ -101,9 +114,9 @@ export const tail: Command = {
         { name: "json", does: "one JSON object a line; pictures by their size" },
       ],
       async run(given, session) {
-        const { config } = session.config();
+        await using records = await openRecords(session.config(), session);
         const request = given.text("request");
-        const names = topicsOf(given, session, request);
+        const names = await topicsOf(given, records, request);
         const timeoutS = given.number("timeout", { from: 0, to: 86_400 });
         const wish: Wish = {
           request,
@@ -116,11 +129,13 @@ export const tail: Command = {
           wish.isOnce && given.text("from") === undefined && request === undefined
             ? "earliest"
             : beginning(given, request, session.clock.nowMs());
-        const shown = await show(followLog(config, names, from), wish, session);
+        const { clock, signal } = session;
+        const follower = await followRecords(records, names, from);
+        const shown = await show(follower, wish, { clock, signal, pollMs: records.pollMs });
         if (request === undefined || shown > 0) return exit.ok;
         throw new Fault("not_found", `nothing is recorded about request ${request}: its records may be past their retention`);
       },
     },
   ],
-  notes: ["It reads the log beside the process that writes it, and commits nothing. Ctrl-C ends it."],
+  notes: ["It reads beside the processes that write, and commits nothing. Ctrl-C ends it."],
 };

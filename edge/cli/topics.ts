@@ -1,24 +1,14 @@
 /** `vedette topics`: which topics the configured bus has, how far their readers are, and making those that are missing. */
-import type { Config } from "../../config/schema.ts";
+import type { LoadedConfig } from "../../config/load.ts";
 import type { TopicDefinition } from "../../protocols/topic.ts";
-import type { LogReader } from "../../runtime/bus-sqlite/log-reader.ts";
-import { openSqliteBus } from "../../runtime/bus-sqlite.ts";
-import { Fault } from "../../runtime/errors.ts";
-import { silentLog } from "../../runtime/log.ts";
-import { type Action, type Command, exit, type Given, type Session } from "./command.ts";
-import { declaredTopics, logDirectory, logHolder, lookAtLog } from "./records.ts";
+import { type Action, type Command, exit, type Given, type Option, type Session, usageFault } from "./command.ts";
+import { openLog } from "./records/embedded.ts";
+import { declaredTopics, type FoundTopic, openRecords, type Records, unknownTopic } from "./records.ts";
 import { columns } from "./text.ts";
 
-export type TopicReport = {
-  readonly name: string;
-  /** False for a declared topic that the bus does not have. */
-  readonly exists: boolean;
-  readonly partitions: number;
-  readonly records: number;
-  readonly retentionMs: number | null;
-};
+type TopicReport = FoundTopic & { /** False for a declared topic that the bus does not have. */ readonly exists: boolean };
 
-export type GroupLag = {
+type GroupLag = {
   readonly topic: string;
   readonly group: string;
   /** Records not yet settled. */
@@ -30,41 +20,28 @@ export type GroupLag = {
 
 const partitionsMax = 10_000;
 
-const missing = ({ name, partitions, retentionMs }: TopicDefinition<never>): TopicReport => ({
-  name,
-  exists: false,
-  partitions,
-  records: 0,
-  retentionMs,
-});
-
-const reports = (config: Config): readonly TopicReport[] => {
-  const found =
-    lookAtLog(config, (reader) =>
-      reader.topics().map(({ name, partitions, retentionMs }) => ({
-        name,
-        exists: true,
-        partitions,
-        records: reader.states(name).reduce((sum, { oldest, next }) => sum + next - oldest, 0),
-        retentionMs,
-      })),
-    ) ?? [];
+const reportsOf = async (records: Records): Promise<readonly TopicReport[]> => {
+  const found = await records.topics();
   const known = new Set(found.map(({ name }) => name));
-  return [...found, ...declaredTopics.filter(({ name }) => !known.has(name)).map(missing)];
+  const missing = declaredTopics.filter(({ name }) => !known.has(name));
+  return [
+    ...found.map((topic) => ({ ...topic, exists: true })),
+    ...missing.map(({ name, partitions, retentionMs }) => ({ name, brokerName: name, partitions, retentionMs, exists: false })),
+  ].toSorted((left, right) => left.name.localeCompare(right.name));
 };
 
-const lagOf = (reader: LogReader, topic: string, group: string, nowMs: number): GroupLag => {
-  const committed = reader.committed(topic, group);
-  const partitions = reader.states(topic).map(({ partition, oldest, next }) => ({
+const lagOf = async (records: Records, topic: string, group: string, nowMs: number): Promise<GroupLag> => {
+  const committed = await records.committed(topic, group);
+  const partitions = (await records.states(topic)).map(({ partition, oldest, next }) => ({
     partition,
     // Below the oldest record there is nothing to read.
     committed: Math.max(committed[partition] ?? 0, oldest),
     next,
   }));
   const behind = partitions.filter(({ committed: at, next }) => at < next);
-  const oldestMs = behind.flatMap(({ partition, committed: at }) =>
-    reader.read(topic, partition, at, 1).map((each) => each.appendedAtMs),
-  );
+  const oldestMs: number[] = [];
+  for (const { partition, committed: at } of behind)
+    for (const { appendedAtMs } of await records.read(topic, partition, at, 1)) oldestMs.push(appendedAtMs);
   return {
     topic,
     group,
@@ -79,29 +56,44 @@ const chosen = <Topic extends { readonly name: string }>(given: Given, topics: r
   if (named === undefined) return topics;
   const found = topics.filter(({ name }) => name === named);
   if (found.length === 0)
-    throw new Fault("not_found", `there is no topic ${named}: there are ${topics.map(({ name }) => name).join(", ")}`);
+    throw unknownTopic(
+      named,
+      topics.map(({ name }) => name),
+    );
   return found;
 };
 
-const retentionText = (retentionMs: number | null): string =>
+const keptText = (retentionMs: number | null): string =>
   retentionMs === null ? "newest per key" : `${retentionMs / 3_600_000} h`;
+const nameText = ({ name, brokerName }: FoundTopic): string => (name === brokerName ? name : `${name} (${brokerName})`);
 
-const topic = { name: "topic", value: "T", does: "this topic only (default: all)" };
-const json = { name: "json", does: "the answer as JSON" };
+const topic: Option = { name: "topic", value: "T", does: "this topic only (default: all)" };
+const json: Option = { name: "json", does: "the answer as JSON" };
+
+/** With what is stored in each; the states are asked for once. */
+const describeAll = async (given: Given, session: Session) => {
+  await using records = await openRecords(session.config(), session);
+  const described = [];
+  for (const report of chosen(given, await reportsOf(records))) {
+    const offsets = report.exists ? await records.states(report.name) : [];
+    described.push({ ...report, records: offsets.reduce((sum, { oldest, next }) => sum + next - oldest, 0), offsets });
+  }
+  return described;
+};
 
 const list: Action = {
   name: "list",
   does: "lists the topics, those that are missing too",
   options: [topic, json],
   async run(given, session) {
-    const found = chosen(given, reports(session.config().config));
-    if (given.isSet("json")) session.out(JSON.stringify({ topics: found }));
+    const found = await describeAll(given, session);
+    if (given.isSet("json")) session.out(JSON.stringify({ topics: found.map(({ offsets: _, ...report }) => report) }));
     else {
       const rows = found.map((each) => [
-        each.name,
+        nameText(each),
         each.exists ? String(each.partitions) : "missing",
         String(each.records),
-        retentionText(each.retentionMs),
+        keptText(each.retentionMs),
       ]);
       for (const line of columns([["TOPIC", "PARTITIONS", "RECORDS", "KEPT"], ...rows])) session.out(line);
     }
@@ -114,17 +106,13 @@ const describe: Action = {
   does: "shows each partition's oldest and next offset",
   options: [topic, json],
   async run(given, session) {
-    const { config } = session.config();
-    const found = chosen(given, reports(config)).map((report) => ({
-      ...report,
-      offsets: report.exists ? (lookAtLog(config, (reader) => reader.states(report.name)) ?? []) : [],
-    }));
+    const found = await describeAll(given, session);
     if (given.isSet("json")) session.out(JSON.stringify({ topics: found }));
     else
-      for (const { name, exists, partitions, records, retentionMs, offsets } of found) {
-        session.out(
-          `${name}: ${exists ? `${partitions} partitions, ${records} records, kept ${retentionText(retentionMs)}` : "missing"}`,
-        );
+      for (const each of found) {
+        const { partitions, records, offsets } = each;
+        const what = each.exists ? `${partitions} partitions, ${records} records, kept ${keptText(each.retentionMs)}` : "missing";
+        session.out(`${nameText(each)}: ${what}`);
         const used = offsets.filter(({ next }) => next > 0);
         for (const line of columns(
           used.map(({ partition, oldest, next }) => [`  ${partition}`, `oldest ${oldest}`, `next ${next}`]),
@@ -140,13 +128,14 @@ const lag: Action = {
   does: "shows how many records, and how much time, each consumer group is behind",
   options: [topic, json],
   async run(given, session) {
-    const { config } = session.config();
+    await using records = await openRecords(session.config(), session);
     // A compacted topic is read whole by each reader; its group only shares out the partitions.
-    const keptByTime = chosen(given, reports(config)).filter(({ exists, retentionMs }) => exists && retentionMs !== null);
-    const lags =
-      lookAtLog(config, (reader) =>
-        keptByTime.flatMap(({ name }) => reader.groups(name).map((group) => lagOf(reader, name, group, session.clock.nowMs()))),
-      ) ?? [];
+    const keptByTime = chosen(given, await reportsOf(records)).filter(
+      ({ exists, retentionMs }) => exists && retentionMs !== null,
+    );
+    const lags: GroupLag[] = [];
+    for (const { name } of keptByTime)
+      for (const group of await records.groups(name)) lags.push(await lagOf(records, name, group, session.clock.nowMs()));
     if (given.isSet("json")) session.out(JSON.stringify({ groups: lags }));
     else {
       const rows = lags.map((each) => [each.topic, each.group, String(each.lag), `${(each.lagMs / 1_000).toFixed(1)} s`]);
@@ -156,23 +145,42 @@ const lag: Action = {
   },
 };
 
-/** Makes what is missing, or gives topics more partitions; throws where it may not. */
-const makeTopics = async (config: Config, wanted: readonly TopicDefinition<never>[], session: Session): Promise<void> => {
-  const holder = logHolder(config);
-  if (holder !== null) throw new Fault("conflict", holder);
-  const { maxBytes, minFreeBytes } = config.data;
-  const bus = await openSqliteBus({
-    directory: logDirectory(config),
-    maxBytes,
-    minFreeBytes,
-    clock: session.clock,
-    log: silentLog,
-  });
+type Change = {
+  readonly definition: TopicDefinition<never>;
+  readonly partitions: number | null;
+  readonly replication: number | null;
+};
+
+const makeInLog = async ({ config }: LoadedConfig, changes: readonly Change[], session: Session): Promise<void> => {
+  const bus = await openLog(config, session);
   try {
-    await bus.ensure(wanted);
+    await bus.ensure(
+      changes.map(({ definition, partitions }) => ({ ...definition, partitions: partitions ?? definition.partitions })),
+    );
   } finally {
     await bus.close();
   }
+};
+
+const make = async (loaded: LoadedConfig, changes: readonly Change[], session: Session): Promise<void> => {
+  if (loaded.config.bus.driver === "embedded") {
+    if (changes.some(({ replication }) => (replication ?? 1) > 1))
+      session.note("note: the embedded log keeps one copy; --replication is for Kafka");
+    return makeInLog(loaded, changes, session);
+  }
+  return (await import("./records/kafka.ts")).makeKafkaTopics(loaded, session, changes);
+};
+
+const wholeOf = (given: Given, option: string, most: number): number | null => {
+  const number = given.number(option, { from: 1, to: most }) ?? null;
+  if (number !== null && !Number.isInteger(number)) throw usageFault(`--${option} takes a whole number`);
+  return number;
+};
+
+/** What the bus has. An embedded log that is not there yet has nothing, as an empty cluster. */
+const look = async (given: Given, session: Session): Promise<ReadonlyMap<string, TopicReport>> => {
+  await using records = await openRecords(session.config(), session);
+  return new Map(chosen(given, await reportsOf(records)).map((each) => [each.name, each]));
 };
 
 const init: Action = {
@@ -181,40 +189,41 @@ const init: Action = {
   options: [
     topic,
     { name: "partitions", value: "N", does: "raise the topic to so many partitions; never lowers" },
-    { name: "replication", value: "R", does: "copies of a topic; the embedded log keeps one" },
+    {
+      name: "replication",
+      value: "R",
+      does: "copies of a topic that is made (default: kafka.replication), at most one a broker",
+    },
   ],
   async run(given, session) {
-    const { config } = session.config();
-    const partitions = given.number("partitions", { from: 1, to: partitionsMax });
-    if (partitions !== undefined && !Number.isInteger(partitions))
-      throw new Fault("invalid_field", "--partitions takes a whole number");
-    if (partitions !== undefined && given.text("topic") === undefined)
-      throw new Fault("invalid_field", "--partitions needs --topic T");
-    if ((given.number("replication", { from: 1, to: 100 }) ?? 1) > 1)
-      session.note("note: the embedded log keeps one copy; --replication is for Kafka");
-
-    const before = new Map(reports(config).map((each) => [each.name, each]));
-    const changes = chosen(given, declaredTopics).flatMap((definition) => {
-      const { exists = false, partitions: has = 0 } = before.get(definition.name) ?? {};
-      if (exists && partitions !== undefined && partitions < has)
-        session.note(`note: ${definition.name} keeps its ${has} partitions; they are never lowered`);
-      const raised = Math.max(partitions ?? 0, exists ? has : definition.partitions);
-      if (exists && raised === has) return [];
-      if (exists)
-        session.note(
-          `warning: ${definition.name} goes from ${has} to ${raised} partitions: a key's later records go elsewhere, so its order across this moment is lost`,
+    const loaded = session.config();
+    const partitions = wholeOf(given, "partitions", partitionsMax);
+    const replication = wholeOf(given, "replication", 100);
+    if (partitions !== null && given.text("topic") === undefined) throw usageFault("--partitions needs --topic T");
+    const before = await look(given, session);
+    const changes: Change[] = [];
+    const warnings: string[] = [];
+    for (const definition of chosen(given, declaredTopics)) {
+      const { name } = definition;
+      const has = before.get(name)?.exists ? (before.get(name)?.partitions ?? 0) : null;
+      if (has !== null && partitions !== null && partitions < has)
+        session.note(`note: ${name} keeps its ${has} partitions; they are never lowered`);
+      if (has !== null && partitions !== null && partitions > has)
+        warnings.push(
+          `warning: ${name} goes from ${has} to ${partitions} partitions: a key's later records go elsewhere, so its order across this moment is lost`,
         );
-      return [{ ...definition, partitions: raised }];
-    });
-    if (changes.length > 0) await makeTopics(config, changes, session);
+      if (has === null || (partitions !== null && partitions > has)) changes.push({ definition, partitions, replication });
+    }
+    if (changes.length > 0) await make(loaded, changes, session);
+    for (const warning of warnings) session.note(warning);
 
-    const after = chosen(given, reports(config));
-    for (const { name, exists, partitions: has } of after) {
+    const after = await look(given, session);
+    for (const { name, exists, partitions: has } of after.values()) {
       const was = before.get(name);
       const what = !exists ? "is missing" : !was?.exists ? "is made" : was.partitions < has ? "is raised" : "was there";
       session.out(`${name} ${what}${exists ? `, ${has} partitions` : ""}`);
     }
-    return after.every(({ exists }) => exists) ? exit.ok : exit.failed;
+    return [...after.values()].every(({ exists }) => exists) ? exit.ok : exit.failed;
   },
 };
 

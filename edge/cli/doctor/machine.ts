@@ -4,7 +4,7 @@ import { createServer } from "node:net";
 import { dirname, join, resolve } from "node:path";
 import type { Config } from "../../../config/schema.ts";
 import { reasonOf } from "../../../runtime/errors.ts";
-import { logHolder } from "../records.ts";
+import { logHolder } from "../records/embedded.ts";
 import { checkFiles } from "../store.ts";
 import { sizeText } from "../text.ts";
 import type { Finding } from "./finding.ts";
@@ -34,7 +34,8 @@ const bytesBelow = (folder: string): number =>
       }
     }, 0);
 
-export const dataDirectory = ({ data, bus }: Config): Finding => {
+export const dataDirectory = (config: Config): Finding => {
+  const { data, bus } = config;
   const name = "data";
   const path = resolve(data.dir);
   const near = existing(path);
@@ -48,7 +49,7 @@ export const dataDirectory = ({ data, bus }: Config): Finding => {
     return { name, status: "fail", detail: `${data.dir} is a file`, mend: "set data.dir to a directory" };
   const detail = `${data.dir}, ${sizeText(bytesBelow(path))}`;
   if (bus.driver !== "embedded") return { name, status: "ok", detail };
-  const holder = logHolder({ bus, data });
+  const holder = logHolder(config);
   const owner = holder === null ? "no process has it" : `in use${/ by process \d+/.exec(holder)?.[0] ?? ""}`;
   return { name, status: "ok", detail: `${detail}, ${owner}` };
 };

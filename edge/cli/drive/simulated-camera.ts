@@ -1,8 +1,10 @@
 /** A simulated camera in a running process, begun over its WebSocket and ended with this command. */
-import { Fault } from "../../runtime/errors.ts";
-import { connectLive } from "../client.ts";
-import type { Session } from "./command.ts";
-import { until } from "./records.ts";
+import { Fault } from "../../../runtime/errors.ts";
+import type { Random } from "../../../runtime/random.ts";
+import { connectLive } from "../../client.ts";
+import type { Session } from "../command.ts";
+import { until } from "../records.ts";
+import type { Sender } from "./sender.ts";
 
 const connectMs = 10_000;
 const stopMs = 5_000;
@@ -10,19 +12,14 @@ const stopMs = 5_000;
 const firstId = 900_000_000;
 const fps = 4;
 
-export type Sender = AsyncDisposable & {
-  readonly cameraId: number;
-  /** Throws what the process had against the camera. */
-  readonly check: () => void;
-  readonly stop: () => void;
-};
+export const simulatedId = (random: Random): number => firstId + Math.floor(random.next() * 1_000_000);
 
 export const startSimulatedCamera = async (
   { url, token }: { readonly url: string; readonly token: string | undefined },
   session: Session,
 ): Promise<Sender> => {
   const { clock, random } = session;
-  const cameraId = firstId + Math.floor(random.next() * 1_000_000);
+  const cameraId = simulatedId(random);
   let isOpen = false;
   let isStopped = false;
   let refusal: string | null = null;

@@ -2,12 +2,12 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Config } from "../../config/schema.ts";
-import { Fault } from "../../runtime/errors.ts";
-import { silentLog } from "../../runtime/log.ts";
-import type { Session } from "./command.ts";
+import type { LoadedConfig } from "../../../config/load.ts";
+import { Fault } from "../../../runtime/errors.ts";
+import { silentLog } from "../../../runtime/log.ts";
+import type { Session } from "../command.ts";
 
-export type OwnProcess = AsyncDisposable & { readonly config: Config; readonly url: string; readonly token: undefined };
+export type OwnProcess = AsyncDisposable & { readonly loaded: LoadedConfig; readonly url: string; readonly token: undefined };
 
 export const startOwnProcess = async (session: Session): Promise<OwnProcess> => {
   const directory = await mkdtemp(join(tmpdir(), "vedette-drive-"));
@@ -21,7 +21,7 @@ export const startOwnProcess = async (session: Session): Promise<OwnProcess> => 
       "detector.model=auto",
     );
     // The pipeline brings native libraries along: other commands start without them.
-    const { startProcess } = await import("../system.ts");
+    const { startProcess } = await import("../../system.ts");
     const running = await startProcess(loaded, {
       clock: session.clock,
       random: session.random,
@@ -32,7 +32,7 @@ export const startOwnProcess = async (session: Session): Promise<OwnProcess> => 
       },
     });
     return {
-      config: loaded.config,
+      loaded,
       url: running.url,
       token: undefined,
       async [Symbol.asyncDispose]() {
