@@ -12,9 +12,10 @@ import { Fault } from "../../../runtime/errors.ts";
 import { silentLog } from "../../../runtime/log.ts";
 import { kafkaBusOptionsOf } from "../../kafka.ts";
 import type { Session } from "../command.ts";
-import { declaredTopics, type FoundTopic, type Records, unknownTopic } from "../records.ts";
+import { declaredTopics, type FoundTopic, type Records, unknownTopic, until } from "../records.ts";
 
 const pollMs = 500;
+const settleMs = 15_000;
 
 const optionsOf = (loaded: LoadedConfig, { clock }: Session) => kafkaBusOptionsOf(loaded, { clock, log: silentLog });
 
@@ -128,6 +129,22 @@ export const openKafka = async (loaded: LoadedConfig, session: Session): Promise
   return openBus(loaded, session, found);
 };
 
+/** Brokers learn of a topic a moment after it is made, and say until then that there is none. */
+const settle = async (session: Session, ensure: () => Promise<unknown>): Promise<void> => {
+  let refusal: unknown = null;
+  const done = await until({ ...session, pollMs }, settleMs, async () => {
+    try {
+      await ensure();
+      return true;
+    } catch (thrown) {
+      if (!(thrown instanceof Fault && thrown.retryable)) throw thrown;
+      refusal = thrown;
+      return null;
+    }
+  });
+  if (!done) throw refusal;
+};
+
 /** Makes topics, and gives those that are there more partitions; `replication` is clamped to the live brokers. */
 export const makeKafkaTopics = async (
   loaded: LoadedConfig,
@@ -143,16 +160,18 @@ export const makeKafkaTopics = async (
     const there = new Map((await existing(loaded, admin)).map((topic) => [topic.name, topic]));
     const { brokers } = await admin.describeCluster();
     const targets: KafkaTopic[] = [];
+    const clamped: string[] = [];
     for (const { definition, partitions, replication } of wanted) {
       const topic = configured(loaded, definition);
       const has = there.get(definition.name)?.partitions;
       if (has !== undefined && partitions !== null && partitions > has)
         await admin.createPartitions({ topicPartitions: [{ topic: topic.name, count: partitions }] });
       const copies = replication ?? topic.replication;
-      if (has === undefined && copies > brokers.length)
-        session.note(`note: ${topic.name} gets ${brokers.length} of ${copies} copies: there are no more brokers`);
+      if (has === undefined && copies > brokers.length) clamped.push(topic.name);
       targets.push({ ...topic, replication: copies, partitions: partitions ?? topic.partitions });
     }
-    await ensureTopics(targets, { access, log: silentLog, createTopics: true });
+    if (clamped.length > 0)
+      session.note(`note: one copy a broker is the most, and the cluster has ${brokers.length}: ${clamped.join(", ")}`);
+    await settle(session, () => ensureTopics(targets, { access, log: silentLog, createTopics: true }));
   });
 };
