@@ -10,14 +10,14 @@ import { type KafkaTopic, kafkaTopic } from "../../../runtime/bus-kafka/topic.ts
 import { openKafkaBus } from "../../../runtime/bus-kafka.ts";
 import { Fault } from "../../../runtime/errors.ts";
 import { silentLog } from "../../../runtime/log.ts";
-import { kafkaBusOptionsOf } from "../../kafka.ts";
+import { kafkaOptions } from "../../storage/kafka.ts";
 import type { Session } from "../command.ts";
 import { declaredTopics, type FoundTopic, type Records, unknownTopic, until } from "../records.ts";
 
 const pollMs = 500;
-const settleMs = 15_000;
+const patienceMs = 15_000;
 
-const optionsOf = (loaded: LoadedConfig, { clock }: Session) => kafkaBusOptionsOf(loaded, { clock, log: silentLog });
+const optionsOf = (loaded: LoadedConfig, { clock }: Session) => kafkaOptions(loaded, { clock, log: silentLog });
 
 const withAdmin = async <Answer>(
   loaded: LoadedConfig,
@@ -83,6 +83,22 @@ const openBus = async (loaded: LoadedConfig, session: Session, found: readonly F
   }
 };
 
+/** A cluster makes its own topic of offsets when it is first asked for some, and has no answer until then. */
+const patient = async <Answer>(session: Session, ask: () => Promise<Answer>): Promise<Answer> => {
+  let refusal: unknown = null;
+  const found = await until({ ...session, pollMs }, patienceMs, async () => {
+    try {
+      return { answer: await ask() };
+    } catch (thrown) {
+      if (!(thrown instanceof Fault && thrown.retryable)) throw thrown;
+      refusal = thrown;
+      return null;
+    }
+  });
+  if (found === null) throw refusal;
+  return found.answer;
+};
+
 export const kafkaRecords = async (loaded: LoadedConfig, session: Session): Promise<Records> => {
   let found = await withAdmin(loaded, session, (admin) => existing(loaded, admin));
   let bus = await openBus(loaded, session, found);
@@ -116,7 +132,7 @@ export const kafkaRecords = async (loaded: LoadedConfig, session: Session): Prom
       refuseUnknown(topic);
       return bus.states(topic);
     },
-    committed: (topic, group) => bus.committed(topic, group),
+    committed: (topic, group) => patient(session, () => bus.committed(topic, group)),
     read: (topic, partition, offset, limit) => bus.read(topic, partition, offset, limit),
     offsetAt: (topic, partition, sinceMs) => bus.offsetAt(topic, partition, sinceMs),
     [Symbol.asyncDispose]: () => bus.close(),
@@ -127,22 +143,6 @@ export const kafkaRecords = async (loaded: LoadedConfig, session: Session): Prom
 export const openKafka = async (loaded: LoadedConfig, session: Session): Promise<Bus> => {
   const found = await withAdmin(loaded, session, (admin) => existing(loaded, admin));
   return openBus(loaded, session, found);
-};
-
-/** Brokers learn of a topic a moment after it is made, and say until then that there is none. */
-const settle = async (session: Session, ensure: () => Promise<unknown>): Promise<void> => {
-  let refusal: unknown = null;
-  const done = await until({ ...session, pollMs }, settleMs, async () => {
-    try {
-      await ensure();
-      return true;
-    } catch (thrown) {
-      if (!(thrown instanceof Fault && thrown.retryable)) throw thrown;
-      refusal = thrown;
-      return null;
-    }
-  });
-  if (!done) throw refusal;
 };
 
 /** Makes topics, and gives those that are there more partitions; `replication` is clamped to the live brokers. */
@@ -172,6 +172,6 @@ export const makeKafkaTopics = async (
     }
     if (clamped.length > 0)
       session.note(`note: one copy a broker is the most, and the cluster has ${brokers.length}: ${clamped.join(", ")}`);
-    await settle(session, () => ensureTopics(targets, { access, log: silentLog, createTopics: true }));
+    await ensureTopics(targets, { access, clock: session.clock, log: silentLog, createTopics: true });
   });
 };

@@ -94,6 +94,7 @@ test("what is driven is acknowledged, read and tailed; without anyone who assess
   const tail = await run(["tail", "--once", "--topic", "detection-results", "--json"]);
   expect(jsonLines(tail.out)).toHaveLength(10);
   const lag = await run(["topics", "lag", "--topic", "detection-results", "--json"]);
+  expect(lag.err).toBe("");
   expect(jsonLines(lag.out)[0]).toMatchObject({ groups: [{ group: "simple-task-generator", lag: 10 }] });
   const alone = await runCli(["drive", "--count", "1", "--duration", "1", "--timeout", "2", ...bootstrap]);
   expect(alone).toMatchObject({ status: 1, out: expect.stringContaining("is a task generator running?") });
