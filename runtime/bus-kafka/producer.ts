@@ -73,6 +73,8 @@ export const createProducer = (options: ProducerOptions): KafkaProducer => {
   const connect = async (): Promise<Producer> => {
     const made = createClient(access, options.log).producer({
       idempotent: options.idempotent,
+      // kafkajs makes no idempotent producer that may not try again.
+      retry: { retries: options.idempotent ? Math.max(1, access.retriesMax) : access.retriesMax },
       allowAutoTopicCreation: false,
       maxInFlightRequests: 1,
       createPartitioner:
@@ -155,15 +157,16 @@ export const createProducer = (options: ProducerOptions): KafkaProducer => {
     }
   };
 
+  /** What waits fails with an outage rather than one request after the other: its senders try again. */
   const fail = (flight: readonly Item[], fault: Fault) => {
-    const calls = new Set(flight.map(({ call }) => call));
+    const failed = fault.retryable ? [...flight, ...queue] : flight;
+    const calls = new Set(failed.map(({ call }) => call));
     for (const call of calls) {
       call.failed = true;
       call.reject(fault);
     }
-    const left = queue.filter(({ call }) => !calls.has(call));
     for (const { call, encoded } of queue) if (calls.has(call)) queueBytes -= encoded.sizeBytes;
-    queue = left;
+    queue = queue.filter(({ call }) => !calls.has(call));
   };
 
   const fly = async () => {
