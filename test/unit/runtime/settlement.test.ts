@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { abandonAll, createWindow, type DeliveryFailure, holdAll, openCause, releaseAll } from "../../../runtime/settlement.ts";
+import { openCauses } from "../../support/causes.ts";
 
 test("a cause ends when its last holder lets go", () => {
   const ends: (DeliveryFailure | null)[] = [];
@@ -47,13 +48,6 @@ test("a failure of the record's own outweighs what circumstances did to it", () 
   cause.release();
   expect(ends).toEqual([{ reason: "its turn threw", isOwn: true }]);
 });
-
-/** Causes by name, and what became of each. */
-const openCauses = (...keys: string[]) => {
-  const ends: Record<string, DeliveryFailure | null> = {};
-  const causes = keys.map((key) => openCause(key, (failure) => Object.assign(ends, { [key]: failure })));
-  return { causes, ends };
-};
 
 test("each cause of a turn is held for what the turn leads to, and let go with it", () => {
   const { causes, ends } = openCauses("t/0/0", "t/1/7");
