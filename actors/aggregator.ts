@@ -1,11 +1,14 @@
 /** Merges the verdicts of a frame: each result goes out at once as a revision, the last one is final. */
 import { topics } from "../protocols/topics.ts";
 import type { AssessmentResult, RiskUpdate } from "../protocols/verdict.ts";
-import { actor } from "../runtime/actor.ts";
+import { actor, type Context } from "../runtime/actor.ts";
 import type { Metrics } from "../runtime/metrics.ts";
+import { partitionOf } from "../runtime/partition.ts";
 import { closedUnfinished, hasResult, openRequest, type Request, requestOf, updateOf, withResult } from "./aggregator/request.ts";
 
 type Overdue = { readonly type: "overdue"; readonly messageId: string };
+/** Cameras that another process goes on with, by the partitions that were taken away. */
+type Gone = { readonly type: "gone"; readonly partitions: readonly number[]; readonly of: number };
 
 export type AggregatorArgs = {
   readonly deadlineMs: number;
@@ -21,24 +24,25 @@ type State = { readonly args: AggregatorArgs; readonly requests: Map<string, Req
 const requestsMax = 50_000;
 const riskTypesMax = 50;
 
-export const aggregator = actor<AggregatorArgs, State, AssessmentResult | Overdue, RiskUpdate, readonly RiskUpdate[]>({
+export const aggregator = actor<
+  AggregatorArgs,
+  State,
+  AssessmentResult | RiskUpdate | Overdue | Gone,
+  RiskUpdate,
+  readonly RiskUpdate[]
+>({
   name: "aggregator",
   mailbox: { capacity: 1_024, overflow: "pause-source" },
 
   load: (args, { recent, clock }) => recent(topics.incidents, clock.nowMs() - args.deadlineMs - args.outageMs),
+  adopt: (args, { recent, clock }) => recent(topics.incidents, clock.nowMs() - args.deadlineMs - args.outageMs),
+  part: ({ partitions, of }) => ({ type: "gone", partitions: [...partitions], of }),
 
   start(args, ctx, updates) {
-    const requests = new Map<string, Request>();
-    for (const update of updates) {
-      const known = requests.get(update.messageId);
-      if (!known || update.revision > known.revision) requests.set(update.messageId, requestOf(update, args.deadlineMs));
-    }
-    for (const { messageId, final, deadlineAt } of requests.values()) {
-      // The scheduler, too, has just come back: it gets its grace from now on.
-      const waitMs = Math.max(deadlineAt - ctx.nowMs(), 0) + args.graceMs;
-      if (!final) ctx.timers.after(messageId, waitMs, { type: "overdue", messageId });
-    }
-    return { args, requests };
+    const state: State = { args, requests: new Map() };
+    for (const update of updates) learn(state, update);
+    for (const request of state.requests.values()) if (!request.final) expect(state, request, ctx);
+    return state;
   },
 
   on: {
@@ -67,6 +71,23 @@ export const aggregator = actor<AggregatorArgs, State, AssessmentResult | Overdu
       return state;
     },
 
+    // Said by the owner before of a partition that came.
+    risk_update: (state, update, ctx) => {
+      const request = learn(state, update);
+      if (request.final) ctx.timers.cancel(request.messageId);
+      else expect(state, request, ctx);
+      return state;
+    },
+
+    gone: (state, { partitions, of }, ctx) => {
+      for (const { messageId, cameraId } of state.requests.values()) {
+        if (!partitions.includes(partitionOf(String(cameraId), of))) continue;
+        state.requests.delete(messageId);
+        ctx.timers.cancel(messageId);
+      }
+      return state;
+    },
+
     overdue: (state, { messageId }, ctx) => {
       const request = state.requests.get(messageId);
       if (!request || request.final) return state;
@@ -79,6 +100,23 @@ export const aggregator = actor<AggregatorArgs, State, AssessmentResult | Overdu
     },
   },
 });
+
+/** The request as the update that came last has it. */
+const learn = ({ args, requests }: State, update: RiskUpdate): Request => {
+  const known = requests.get(update.messageId);
+  if (known && update.revision <= known.revision) return known;
+  const request = requestOf(update, args.deadlineMs);
+  requests.set(request.messageId, request);
+  return request;
+};
+
+type Timing = Pick<Context<Overdue>, "nowMs" | "timers">;
+
+/** Waits for what is missing. The scheduler, too, has just come back or taken over: it gets its grace from now on. */
+const expect = ({ args }: State, { messageId, deadlineAt }: Request, { nowMs, timers }: Timing): void => {
+  const waitMs = Math.max(deadlineAt - nowMs(), 0) + args.graceMs;
+  timers.after(messageId, waitMs, { type: "overdue", messageId });
+};
 
 /** Names of risks come from a model: their number is limited, the rest is `other`. */
 const count = ({ cameraId, results }: AssessmentResult, metrics: Metrics): void => {

@@ -40,6 +40,8 @@ type State = {
 
 export type SchedulerReceives =
   | AssessmentTask
+  /** Said by the owner before of a partition that came. */
+  | AssessmentResult
   | { readonly type: "task.assessed"; readonly result: AssessmentResult; readonly imageBytes: number }
   | { readonly type: "task.abandoned"; readonly taskId: string; readonly reason: string }
   | { readonly type: "report" }
@@ -66,6 +68,7 @@ export const scheduler = actor<SchedulerArgs, State, SchedulerReceives, Assessme
     await tolerant(args, args.accounts.load(args.store));
     return recent(topics.results, clock.nowMs() - args.deadlineMs - args.outageMs);
   },
+  adopt: (args, { recent, clock }) => recent(topics.results, clock.nowMs() - args.deadlineMs - args.outageMs),
 
   start(args, ctx, results) {
     const { accounts, fetch, store, clock, metrics } = args;
@@ -103,6 +106,11 @@ export const scheduler = actor<SchedulerArgs, State, SchedulerReceives, Assessme
         (reason) => ({ type: "task.abandoned", taskId: task.taskId, reason: String(reason) }),
       );
       return { ...state, held: state.held + 1, heldBytes: state.heldBytes + imageBytes };
+    },
+
+    "assessment.result": (state, { taskId }, ctx) => {
+      state.seen.add(taskId, ctx.monotonicMs());
+      return state;
     },
 
     // A task delivered again while it was under way comes here twice and is said twice, under one id: what is settled must

@@ -27,7 +27,27 @@ type Outcome = { readonly groupIndex: number } & (
   | { readonly outcome: "none"; readonly reason: NoTaskReason }
 );
 
-export const taskGenerator = actor<TaskGeneratorArgs, State, DetectionResult, AssessmentTask, Map<string, readonly Admission[]>>({
+/** A task that the owner before made of a partition that came. */
+type Admitted = { readonly type: "admitted" } & Pick<
+  AssessmentTask,
+  "cameraId" | "groupKey" | "taskId" | "capturedAt" | "riskLevel"
+>;
+
+const learn = (admissions: State["admissions"], made: Omit<Admitted, "type">): void => {
+  const { cameraId, groupKey, taskId, capturedAt, riskLevel } = made;
+  const key = `${cameraId}:${groupKey}`;
+  admissions.set(key, withAdmission(admissions.get(key) ?? [], { taskId, capturedAt, riskLevel }));
+};
+
+export type TaskGeneratorReceives = DetectionResult | Admitted;
+
+export const taskGenerator = actor<
+  TaskGeneratorArgs,
+  State,
+  TaskGeneratorReceives,
+  AssessmentTask,
+  Map<string, readonly Admission[]>
+>({
   name: "task-generator",
   mailbox: { capacity: 1_024, overflow: "pause-source" },
 
@@ -44,19 +64,26 @@ export const taskGenerator = actor<TaskGeneratorArgs, State, DetectionResult, As
     for (const { key, bytes } of stored) {
       admissions.set(key.slice(cooldownPrefix.length), decode(bytes) as readonly Admission[]); // written below
     }
-    for (const { cameraId, groupKey, taskId, capturedAt, riskLevel } of await recent(
-      topics.tasks,
-      clock.nowMs() - cooldownMs - rereadMs,
-    )) {
-      const key = `${cameraId}:${groupKey}`;
-      admissions.set(key, withAdmission(admissions.get(key) ?? [], { taskId, capturedAt, riskLevel }));
-    }
+    for (const task of await recent(topics.tasks, clock.nowMs() - cooldownMs - rereadMs)) learn(admissions, task);
     return admissions;
+  },
+  async adopt({ cooldownMs }, { recent, clock }) {
+    const tasks = await recent(topics.tasks, clock.nowMs() - cooldownMs - rereadMs);
+    return tasks.map(
+      ({ cameraId, groupKey, taskId, capturedAt, riskLevel }): Admitted => ({
+        ...{ type: "admitted", cameraId, groupKey, taskId, capturedAt, riskLevel },
+      }),
+    );
   },
 
   start: (args, _ctx, admissions) => ({ args, admissions }),
 
   on: {
+    admitted: (state, admitted) => {
+      learn(state.admissions, admitted);
+      return state;
+    },
+
     "detection.result": (state, result, ctx) => {
       if (result.trafficGroups.length === 0) return state;
       const { args, admissions } = state;

@@ -86,6 +86,8 @@ export const startProcess = async (loaded: LoadedConfig, outside: Outside, open:
   const tree = pipeline(stagesOf(loaded, { roles, clock, store, metrics, hub, cameras, vision, accounts, keys }));
   const world: World = {
     ...{ clock, random, bus, store, log },
+    // The embedded log belongs to one process.
+    isShared: bus.driver !== "sqlite",
     dispatcher: systemDispatcher(clock, setImmediate),
     codec: createCodec(everyTopic.flatMap(({ messages }) => messages)),
     frames: vision.frames,

@@ -7,6 +7,7 @@ import type { Tagged } from "../protocols/message.ts";
 import type { TopicDefinition } from "../protocols/topic.ts";
 import type { Clock } from "./clock.ts";
 import type { FramePool, Lease } from "./frame-pool.ts";
+import type { Holdings } from "./holdings.ts";
 import type { Log } from "./log.ts";
 import type { Random } from "./random.ts";
 import type { Fact, Store } from "./store.ts";
@@ -94,7 +95,10 @@ export type LoadPorts = {
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Log;
-  /** The valid messages of a topic appended at or after `sinceMs`, in order per partition, at most 100,000 (design rule 10). */
+  /**
+   * The valid messages of a topic appended at or after `sinceMs`, in order per partition, at most 100,000 (design rule 10). Where
+   * processes share the topic that the stage takes: those of the keys that it has.
+   */
   readonly recent: <M extends Tagged>(topic: TopicDefinition<M>, sinceMs: number) => Promise<readonly M[]>;
 };
 
@@ -105,6 +109,13 @@ export type ActorDefinition<Args, State, Receives extends Tagged, Emits extends 
   readonly isSource?: boolean;
   /** Reads what must be known before the first message. Failing counts as a failed start. */
   readonly load?: (args: Args, ports: LoadPorts, key: string) => Promise<Loaded>;
+  /**
+   * Where processes share the topic that the stage takes: what must be known of a partition that comes, as messages that are heard
+   * before its first record. `recent` then reads what others wrote for that partition's keys.
+   */
+  readonly adopt?: (args: Args, ports: LoadPorts) => Promise<readonly Receives[]>;
+  /** The counterpart: heard when a partition has gone, behind what was taken of it. */
+  readonly part?: (gone: Holdings) => Receives;
   readonly start: (args: Args, context: Context<Receives, Emits>, loaded: Loaded) => State;
   readonly on: {
     readonly [Type in Receives["type"]]: (

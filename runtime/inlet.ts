@@ -3,14 +3,18 @@
  * A failed delivery is repeated with a pause between; after the third the record goes to the dead letters.
  */
 import { type DeadLetter, deadLettersOf } from "../protocols/dead-letter.ts";
+import type { Tagged } from "../protocols/message.ts";
 import type { TopicDefinition } from "../protocols/topic.ts";
+import type { LoadPorts } from "./actor.ts";
 import type { BusRecord, Consumer } from "./bus.ts";
-import type { Cell } from "./cell.ts";
+import type { Cell, CellSpec } from "./cell.ts";
 import { delay } from "./clock.ts";
 import { noCauses } from "./envelope.ts";
 import { reasonOf } from "./errors.ts";
+import type { Holdings } from "./holdings.ts";
 import { createSuspects } from "./inlet/suspects.ts";
 import type { CellPorts } from "./ports.ts";
+import { recentMessages } from "./recent.ts";
 import { createWindow, openCause, type SettlementWindow } from "./settlement.ts";
 
 /** Deliveries that failed by the record's own fault, e.g. a turn that threw; then it is poison. */
@@ -21,6 +25,7 @@ const retryMs = { first: 200, cap: 5_000 };
 const windowRecords = 1_000;
 const windowBytes = 16 * 1024 * 1024;
 const commitMs = 50;
+const lookAgainMs = 1_000;
 
 export type TakesFrom = {
   readonly topic: TopicDefinition<never>;
@@ -33,6 +38,7 @@ export type Inlet = {
   readonly pause: () => void;
   readonly inWork: () => number;
   readonly oldestMs: () => number;
+  readonly held: () => Holdings;
   /** Commits what is settled; what is not will be delivered again. */
   readonly close: () => Promise<void>;
 };
@@ -47,8 +53,13 @@ type Partition = {
   behind: BusRecord[] | null;
 };
 
-export const openInlet = async ({ topic, group }: TakesFrom, cell: Cell, ports: CellPorts): Promise<Inlet> => {
-  const { bus, clock, codec, observer } = ports;
+export const openInlet = async (
+  { topic, group }: TakesFrom,
+  cell: Cell,
+  { definition, args }: Pick<CellSpec, "definition" | "args">,
+  ports: CellPorts,
+): Promise<Inlet> => {
+  const { bus, clock, codec, observer, store, log } = ports;
   const partitions = new Map<number, Partition>();
   const suspects = createSuspects(topic, group ?? "", ports);
   let paused = false;
@@ -208,12 +219,40 @@ export const openInlet = async ({ topic, group }: TakesFrom, cell: Cell, ports: 
     adjust();
   };
 
+  /** As a message without a cause, and no faster than the stage takes them. */
+  const hear = async (message: Tagged): Promise<void> => {
+    while (cell.isAboveHighWater() && !closed)
+      await Promise.race([new Promise<void>((wake) => cell.whenBelow(wake)), delay(clock, lookAgainMs)]);
+    cell.offer({
+      type: message.type,
+      key: ports.keyOf(message),
+      trace: ports.newTrace(),
+      bytes: codec.encode(message),
+      causes: noCauses,
+      lease: null,
+      enqueuedAtMs: clock.monotonicMs(),
+    });
+  };
+  /** What the owner before has said of a partition's keys must be known before they are taken up (design rule 10). */
+  const adopt = async (number: number): Promise<void> => {
+    if (!ports.isShared || !definition.adopt) return;
+    const held = { partitions: new Set([number]), of };
+    const reading: LoadPorts = {
+      ...{ store, clock, log },
+      recent: (from, sinceMs) => recentMessages(bus, codec, from, sinceMs, held),
+    };
+    const known: readonly Tagged[] = await definition.adopt(args, reading);
+    for (const message of known) await hear(message);
+  };
+
+  const of = group !== null && ports.isShared ? (await bus.states(topic.name)).length : topic.partitions;
   consumer =
     group === null
       ? await bus.follow(topic.name, "end", followed)
       : await bus.consume(topic.name, group, {
           async assigned(number, committed) {
             await suspects.began(number, committed);
+            await adopt(number);
             partitions.set(number, emptyPartition(committed));
           },
           async revoked(number) {
@@ -223,6 +262,8 @@ export const openInlet = async ({ topic, group }: TakesFrom, cell: Cell, ports: 
             partition.revoked = true;
             partitions.delete(number);
             await suspects.left(number);
+            const gone = ports.isShared && definition.part?.({ partitions: new Set([number]), of });
+            if (gone) await hear(gone);
           },
           record: taken,
         });
@@ -242,6 +283,7 @@ export const openInlet = async ({ topic, group }: TakesFrom, cell: Cell, ports: 
         0,
         ...[...partitions.values()].map(({ window }) => clock.monotonicMs() - (window.oldestAtMs() ?? clock.monotonicMs())),
       ),
+    held: () => ({ partitions: new Set(partitions.keys()), of }),
     async close() {
       if (group !== null) for (const [number, partition] of partitions) await commitNow(number, partition);
       closed = true;

@@ -22,6 +22,8 @@ export type World = {
   readonly codec: Codec;
   readonly bus: Bus;
   readonly store: Store;
+  /** Other processes take part in the same groups: partitions come and go. */
+  readonly isShared?: boolean;
   readonly frames: FramePool;
   readonly log: Log;
   readonly observer: Observer;

@@ -1,7 +1,9 @@
 /** A leaf of the tree: one actor, and its way in from a topic. */
 import { Cell, type CellOwner, type Failure } from "../cell.ts";
 import { delay } from "../clock.ts";
+import type { Holdings } from "../holdings.ts";
 import { type Inlet, openInlet } from "../inlet.ts";
+import { recentMessages } from "../recent.ts";
 import type { Restart, StageSpec } from "../tree.ts";
 import type { NodePorts, OnFailure, Route, TreeNode } from "./node.ts";
 import type { Phase } from "./phases.ts";
@@ -31,7 +33,7 @@ export class StageNode implements TreeNode, Route, CellOwner {
     this.#spec = spec;
     this.#ports = ports;
     this.#onFailure = onFailure;
-    this.#cell = new Cell(path, key, spec, ports, this);
+    this.#cell = new Cell(path, key, spec, spec.takes?.group && ports.isShared ? this.#reading(ports) : ports, this);
   }
 
   get path(): string {
@@ -54,7 +56,17 @@ export class StageNode implements TreeNode, Route, CellOwner {
     await this.#cell.start();
     this.#restarts++;
     this.#ports.routes.set(this.path, this);
-    if (this.#spec.takes) this.#inlet ??= await openInlet(this.#spec.takes, this.#cell, this.#ports);
+    if (this.#spec.takes) this.#inlet ??= await openInlet(this.#spec.takes, this.#cell, this.#spec, this.#ports);
+  }
+
+  /** With others on the same topic, a new incarnation asks after the keys that are its own. */
+  #reading(ports: NodePorts): NodePorts {
+    const { bus, codec } = ports;
+    const none: Holdings = { partitions: new Set(), of: 1 };
+    return {
+      ...ports,
+      recent: (topic, sinceMs) => recentMessages(bus, codec, topic, sinceMs, this.#inlet?.held() ?? none),
+    };
   }
 
   halt(reason: string): Promise<void> {

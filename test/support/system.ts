@@ -38,6 +38,7 @@ type Options = {
   readonly store?: Store;
   readonly clock?: VirtualClock;
   readonly frames?: FramePool;
+  readonly isShared?: boolean;
 };
 
 const absent = (what: string) => new Proxy({}, { get: () => () => Promise.reject(new Error(`this test has no ${what}`)) });
@@ -57,6 +58,7 @@ export const aSystem = async (children: readonly ChildSpec[], options: Options =
     codec: createCodec(topics.flatMap(({ messages }) => messages)),
     bus: options.bus ?? (absent("bus") as Bus),
     store: options.store ?? (absent("store") as Store),
+    isShared: options.isShared ?? false,
     frames: options.frames ?? (noFrames as FramePool),
     log: silentLog,
     observer: {

@@ -10,6 +10,7 @@ import { createMemoryBroker, type MemoryBroker, type MemoryBus } from "../../../
 import { systemClock } from "../../../runtime/clock.ts";
 import { type Log, silentLog } from "../../../runtime/log.ts";
 import { systemRandom } from "../../../runtime/random.ts";
+import { recentMessages } from "../../../runtime/recent.ts";
 import { createMemoryStore, type MemoryStore } from "../../../runtime/store-memory.ts";
 import { tempDir } from "../../support/temp-dir.ts";
 import { type Viewer, view } from "../../support/vedette.ts";
@@ -201,3 +202,48 @@ test("health and metrics may have a port of their own, which serves nothing else
   expect(await (await fetch(`${health}/metrics`)).text()).toContain("system_info");
   expect((await fetch(`${health}/api/cameras`)).status).toBe(404);
 });
+
+test("workers that share the load and crash under it: each task has one result, each frame one unbroken line of revisions", async () => {
+  const cameras = Array.from({ length: 10 }, (_, index) => index + 1);
+  await using it = await setUp(cameras);
+  const work = "task-generator,scheduler,aggregator";
+  const eyes = await it.start("eyes");
+  const workers = [await it.start(work), await it.start(work)];
+  const edge = await it.start("edge");
+  using viewer = view(edge.url);
+  const crashed: Node[] = [];
+  for (let round = 0; round < 3; round++) {
+    const fromMs = systemClock.nowMs();
+    await viewer.message("risk_update", ({ final, capturedAt }) => final && capturedAt > fromMs, 30_000);
+    const oldest = workers.shift();
+    oldest?.bus.crash();
+    if (oldest) crashed.push(oldest);
+    workers.push(await it.start(work));
+  }
+  await Promise.all(crashed.map((node) => node.stop()));
+  await eyes.stop();
+  const behind = async () => {
+    const pairs = [topics.detections, topics.tasks, topics.results].map(async ({ name, group }) => {
+      const [states, committed] = await Promise.all([edge.bus.states(name), edge.bus.committed(name, group ?? "")]);
+      return states.reduce((sum, { partition, next }) => sum + next - (committed[partition] ?? 0), 0);
+    });
+    return (await Promise.all(pairs)).reduce((sum, each) => sum + each, 0);
+  };
+  await within(40_000, "everything to be settled", async () => (await behind()) === 0);
+
+  const everyCodec = createCodec(Object.values(topics).flatMap(({ messages }) => messages));
+  const [tasks, results, updates] = await Promise.all([
+    recentMessages(edge.bus, everyCodec, topics.tasks, 0),
+    recentMessages(edge.bus, everyCodec, topics.results, 0),
+    recentMessages(edge.bus, everyCodec, topics.incidents, 0),
+  ]);
+  expect(tasks.length).toBeGreaterThan(20);
+  expect(results.map(({ taskId }) => taskId).toSorted()).toEqual(tasks.map(({ taskId }) => taskId).toSorted());
+  const lines = Map.groupBy(updates, ({ messageId }) => messageId);
+  expect([...lines.keys()].toSorted()).toEqual([...new Set(tasks.map(({ requestId }) => requestId))].toSorted());
+  for (const line of lines.values()) {
+    expect(line.map(({ revision }) => revision)).toEqual(line.map((_, index) => index + 1));
+    expect(line.map(({ final }) => final)).toEqual(line.map((_, index) => index === line.length - 1));
+    expect(line.at(-1)?.complete).toBe(true);
+  }
+}, 120_000);

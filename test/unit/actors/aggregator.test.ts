@@ -1,10 +1,10 @@
 import { expect, test } from "bun:test";
 import { aggregator } from "../../../actors/aggregator.ts";
-import { taskGenerator } from "../../../actors/task-generator.ts";
-import type { DetectionResult } from "../../../protocols/detection.ts";
+import { type TaskGeneratorReceives, taskGenerator } from "../../../actors/task-generator.ts";
 import type { AssessmentTask } from "../../../protocols/task.ts";
 import type { RiskUpdate, Verdict } from "../../../protocols/verdict.ts";
 import { createMetrics } from "../../../runtime/metrics.ts";
+import { partitionOf } from "../../../runtime/partition.ts";
 import { aDetectionResult, aGroup, aResult } from "../../support/build.ts";
 import { type FakeContext, fakeContext } from "../../support/context.ts";
 
@@ -22,6 +22,8 @@ const start = (updates: readonly RiskUpdate[] = []) => {
     ctx,
     hear: (task: AssessmentTask, verdict: Partial<Verdict> = {}) =>
       aggregator.on["assessment.result"](state, aResult(task, verdict), ctx),
+    learn: (update: RiskUpdate) => aggregator.on.risk_update(state, update, ctx),
+    gone: (...partitions: number[]) => aggregator.on.gone(state, { type: "gone", partitions, of: 16 }, ctx),
     overdue: (messageId: string) => aggregator.on.overdue(state, { type: "overdue", messageId }, ctx),
     said: () => ctx.asked.emits as RiskUpdate[],
   };
@@ -29,7 +31,7 @@ const start = (updates: readonly RiskUpdate[] = []) => {
 
 /** The tasks of one frame, as the task generator makes them. */
 const tasksOf = (count: number, overrides: Parameters<typeof aDetectionResult>[0] = {}): AssessmentTask[] => {
-  const ctx = fakeContext<DetectionResult>();
+  const ctx = fakeContext<TaskGeneratorReceives>();
   const args = { minMembers: 2, cooldownMs: 0, deadlineMs: 10_000, metrics: createMetrics() };
   const groups = Array.from({ length: count }, (_, index) =>
     aGroup({ groupIndex: index + 1, groupKey: `g${index}`, riskLevel: "medium" }),
@@ -110,4 +112,29 @@ test("finished requests are forgotten once their results cannot come again", () 
   expect(said().map(({ messageId }) => messageId)).toEqual(["old", "young"]);
   hear(old); // no longer recognised: nothing can deliver it by now
   expect(said()).toHaveLength(3);
+});
+
+test("what the owner before has said is gone on with: the next revision, and one end", () => {
+  const before = start();
+  before.hear(one);
+  const [update] = before.said() as [RiskUpdate];
+  const { ctx, learn, hear, said } = start();
+  learn(update);
+  expect(ctx.asked.timers.get("m1")).toMatchObject({ message: { type: "overdue", messageId: "m1" } });
+  hear(one);
+  hear(two);
+  expect(said().map(({ revision, final, complete }) => [revision, final, complete])).toEqual([[2, true, true]]);
+  learn(update);
+  expect(said()).toHaveLength(1);
+});
+
+test("a request whose partition has gone is another's: its deadline passes in silence", () => {
+  const { hear, gone, overdue, said, ctx } = start();
+  hear(one);
+  gone((partitionOf(String(one.cameraId), 16) + 1) % 16);
+  expect(ctx.asked.timers.has("m1")).toBe(true);
+  gone(partitionOf(String(one.cameraId), 16));
+  expect(ctx.asked.timers.has("m1")).toBe(false);
+  overdue("m1");
+  expect(said()).toHaveLength(1);
 });

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { decode } from "@msgpack/msgpack";
-import { taskGenerator } from "../../../actors/task-generator.ts";
+import { type TaskGeneratorReceives, taskGenerator } from "../../../actors/task-generator.ts";
 import type { DetectionResult } from "../../../protocols/detection.ts";
 import type { AssessmentTask } from "../../../protocols/task.ts";
 import { silentLog } from "../../../runtime/log.ts";
@@ -14,7 +14,7 @@ import { virtualClock } from "../../support/virtual-clock.ts";
 const args = { minMembers: 2, cooldownMs: 3_000, deadlineMs: 10_000, metrics: createMetrics() };
 
 const start = (admissions: Parameters<typeof taskGenerator.start>[2] = new Map()) => {
-  const ctx = fakeContext<DetectionResult>();
+  const ctx = fakeContext<TaskGeneratorReceives>();
   const state = taskGenerator.start(args, ctx, admissions);
   return { ctx, hear: (result: DetectionResult) => taskGenerator.on["detection.result"](state, result, ctx) };
 };
