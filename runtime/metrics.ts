@@ -63,6 +63,7 @@ export const createMetrics = () => {
     llmRequests: counter("llm_requests_total", "Calls to a model", "model", "api_key_id", "status"),
     llmLatency: histogram("llm_latency_seconds", "Time of one call", [0.5, 1, 2, 5, 10, 30], "model", "api_key_id"),
     llmTokens: counter("llm_token_usage_total", "Tokens used", "model", "token_type"),
+    llmCost: counter("llm_cost_total", "Cost of calls, in the currency of the budget", "model", "pool_id"),
     llmConcurrent: gauge("llm_concurrent_tasks", "Calls in flight", "scheduler_id"),
     llmHedges: counter("llm_hedged_requests_total", "Second calls for one task, while the first was out", "outcome"),
     llmShadow: counter("llm_shadow_total", "Answers of the model asked on the side, against what was published", "outcome"),

@@ -146,7 +146,7 @@ export const createAccounts = (settings: AccountSettings, clock: Clock): Account
         overall: { limits },
         book: ledger.today(wallMs),
         budget,
-        spent: ledger.spent(-1, wallMs),
+        spent: ledger.spentOfAll(wallMs),
         forecast: demand.forecast(capacity, nowMs),
       };
     },

@@ -59,6 +59,8 @@ export type Ledger = {
   /** Gives the call's cost. */
   readonly enter: (entry: Entry, wallMs: number) => number;
   readonly spent: (cameraId: number, wallMs: number) => Spent;
+  /** By the caps of all cameras together. */
+  readonly spentOfAll: (wallMs: number) => Spent;
   /** The day of all processes together. */
   readonly today: (wallMs: number) => Book;
   /** This process's own day. */
@@ -116,6 +118,7 @@ export const isAffordable = (spent: Spent, level: RiskLevel): boolean =>
 
 export const createLedger = (budget: Budget): Ledger => {
   let book = emptyBook("");
+  let camerasKnown = 0;
   let foreign: readonly Book[] = [];
   /** Of the other processes' books of today. */
   let foreignToday = emptyBook("");
@@ -127,7 +130,10 @@ export const createLedger = (budget: Budget): Ledger => {
       dayNumber = Math.floor(wallMs / dayMs);
       day = dayOf(wallMs);
     }
-    if (book.day !== day) book = emptyBook(day);
+    if (book.day !== day) {
+      book = emptyBook(day);
+      camerasKnown = 0;
+    }
     if (foreignToday.day !== day) {
       foreignToday = emptyBook(day);
       for (const each of foreign) if (each.day === day) addBook(foreignToday, each);
@@ -141,22 +147,27 @@ export const createLedger = (budget: Budget): Ledger => {
     return sum;
   };
 
+  const spentOfAll = (wallMs: number): Spent => against(budget.day, sumOf(turn(wallMs).total, foreignToday.total));
+
   return {
     enter({ group, keyId, cameraId, price, usage, answered }, wallMs) {
       const { total, groups, keys, cameras } = turn(wallMs);
       const used = usage ?? { promptTokens: 0, completionTokens: 0 };
       const tally = { calls: 1, failed: answered ? 0 : 1, ...used, cost: costOf(used, price) };
       const camera = String(cameraId);
-      const isKnown = Object.hasOwn(cameras, camera) || Object.keys(cameras).length < camerasMax;
+      const isNew = !Object.hasOwn(cameras, camera);
+      const isKnown = !isNew || camerasKnown < camerasMax;
+      if (isNew && isKnown) camerasKnown++;
       add(total, tally);
       addTo(groups, group, tally);
       addTo(keys, `${group}/${keyId}`, tally);
       addTo(cameras, isKnown ? camera : otherCameras, tally);
       return tally.cost;
     },
+    spentOfAll,
     spent(cameraId, wallMs) {
-      const { total, cameras } = turn(wallMs);
-      const ofAll = against(budget.day, sumOf(total, foreignToday.total));
+      const ofAll = spentOfAll(wallMs);
+      const { cameras } = turn(wallMs);
       const ofCamera = against(budget.cameraDay, sumOf(cameras[cameraId], foreignToday.cameras[cameraId]));
       return severity[ofAll] >= severity[ofCamera] ? ofAll : ofCamera;
     },
@@ -170,6 +181,7 @@ export const createLedger = (budget: Budget): Ledger => {
     own: turn,
     recall(own) {
       book = own;
+      camerasKnown = Object.keys(own.cameras).length;
     },
     others(books) {
       foreign = books;

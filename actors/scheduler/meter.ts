@@ -3,6 +3,7 @@ import type { Log } from "../../runtime/log.ts";
 import type { Metrics } from "../../runtime/metrics.ts";
 import type { CallRecord } from "./desk.ts";
 import type { KeyState } from "./keys.ts";
+import type { Spent, Tally } from "./ledger.ts";
 import type { CallOutcome } from "./outcome.ts";
 import type { GroupView, QuotaEvent } from "./quota.ts";
 
@@ -11,6 +12,8 @@ export type Meter = {
   /** A task ended without a call. */
   readonly avoided: (reason: AvoidedReason) => void;
   readonly changed: (event: QuotaEvent) => void;
+  /** Says once when a cap of the day is reached, and when a day begins anew. */
+  readonly spent: (spent: Spent, today: Tally) => void;
   readonly report: (groups: readonly GroupView[], waiting: number, inFlight: number) => void;
 };
 
@@ -40,6 +43,7 @@ const statusOf = (outcome: CallOutcome): string => {
 export const createMeter = (metrics: Metrics, log: Log): Meter => {
   let loggedAtMs = Number.NEGATIVE_INFINITY;
   let suppressed = 0;
+  let known: Spent = "within";
   return {
     called({ seat, outcome, durationMs, usage, isHedge }, nowMs) {
       const labels = { model: seat.group.model, api_key_id: seat.keyId };
@@ -65,6 +69,12 @@ export const createMeter = (metrics: Metrics, log: Log): Meter => {
 
     changed: ({ group, keyId, what, reason }) =>
       log.warn("llm.group", { group, ...(keyId === null ? {} : { keyId }), change: what, reason }),
+
+    spent(spent, { calls, cost }) {
+      if (spent === known) return;
+      known = spent;
+      log.warn("llm.budget", { state: spent, calls, cost: Number(cost.toFixed(4)) });
+    },
 
     report(groups, waiting, inFlight) {
       metrics.taskQueue.set({ queue_type: "pending" }, waiting);

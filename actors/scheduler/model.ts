@@ -105,6 +105,7 @@ export const createModelAssessor = (settings: ModelSettings, ports: ModelPorts):
       { group, keyId: seat.keyId, cameraId: task.cameraId, price, usage, answered: outcome.action === "answer" },
       clock.nowMs(),
     );
+    if (cost > 0) metrics.llmCost.inc({ model: seat.group.model, pool_id: group }, cost);
     if (outcome.action === "answer" && usage) demand.call(usage.promptTokens + usage.completionTokens, cost, durationMs, nowMs);
   };
   const changed = (event: QuotaEvent) => {
@@ -113,7 +114,11 @@ export const createModelAssessor = (settings: ModelSettings, ports: ModelPorts):
   };
   const desk = createDesk<AssessmentTask>({ clock, random, quota, tokensOf, call, called, changed }, settings);
   const shadow = accounts.shadow && createShadow({ ...accounts.shadow, clock, random, tokensOf, call, called, changed, metrics });
-  const report = () => meter.report(quota.view(clock.monotonicMs()), desk.waiting(), desk.inFlight());
+  const report = () => {
+    meter.report(quota.view(clock.monotonicMs()), desk.waiting(), desk.inFlight());
+    const { total } = ledger.today(clock.nowMs());
+    meter.spent(ledger.spentOfAll(clock.nowMs()), total);
+  };
 
   const storeFailed = (reason: string) => metrics.pipelineErrors.inc({ error_type: reason, component: "scheduler" });
 

@@ -119,14 +119,17 @@ test("every task at the desk ends by its deadline, once, and no call is left beh
       const random = seededRandom(seed);
       const quota = createQuota(quotaSettings(groups, { maxConcurrent: 6 }));
       let callsOut = 0;
+      const takenBack = new Set<DeskTask>();
+      const lost: string[] = [];
       const desk = createDesk<DeskTask>(
         {
           clock,
           random,
           quota,
           tokensOf: () => 1_000,
-          call: (_seat, _task, timeoutMs, signal) =>
+          call: (_seat, task, timeoutMs, signal) =>
             new Promise((resolve) => {
+              if (takenBack.has(task)) lost.push("called for after it was taken back");
               callsOut++;
               const end = (outcome: CallOutcome) => {
                 cancel();
@@ -152,7 +155,8 @@ test("every task at the desk ends by its deadline, once, and no call is left beh
         await clock.advance(afterMs);
         const deadlineAt = clock.nowMs() + leftMs;
         const controller = new AbortController();
-        desk.assess({ ...about, capturedAt: deadlineAt - 10_000, deadlineAt }, controller.signal).then(
+        const task = { ...about, capturedAt: deadlineAt - 10_000, deadlineAt };
+        desk.assess(task, controller.signal).then(
           () => {
             ends++;
             const overdueMs = clock.nowMs() - Math.max(deadlineAt, deadlineAt - leftMs);
@@ -160,10 +164,14 @@ test("every task at the desk ends by its deadline, once, and no call is left beh
           },
           () => ends++,
         );
-        if (isTakenBack) clock.after(700, () => controller.abort(new Error("taken back")));
+        if (!isTakenBack) continue;
+        clock.after(700, () => {
+          takenBack.add(task);
+          controller.abort(new Error("taken back"));
+        });
       }
       await clock.advance(11_000);
-      expect([ends, late, desk.waiting(), desk.inFlight(), callsOut]).toEqual([arrivals.length, [], 0, 0, 0]);
+      expect([ends, late, lost, desk.waiting(), desk.inFlight(), callsOut]).toEqual([arrivals.length, [], [], 0, 0, 0]);
     }),
     { numRuns: 200, seed: 9 },
   );
