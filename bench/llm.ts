@@ -18,8 +18,7 @@ const runCase = async (given: Case): Promise<Outcome> => {
   const said = await new Response(child.stdout).text();
   if ((await child.exited) !== 0) throw new Error(`the run ended with ${child.exitCode}`);
   const { latenciesMs, figures } = JSON.parse(said) as RigOutcome; // what the rig writes
-  // Where no task was answered there is no latency to tell of.
-  return { values: latenciesMs.length > 0 ? latenciesMs : [Number.NaN], hash: 0, beside: figures };
+  return { values: latenciesMs, hash: 0, beside: figures };
 };
 
 const usual: Case = {
@@ -76,7 +75,7 @@ const contestOf = (given: Case, target: Target | undefined): Contest => ({
 export const llm = (): Bench => ({
   name: "llm",
   notes: [
-    "From capture to result of tasks that a model answered; the provider is llm-sim in a process of its own, on this machine.",
+    "From capture to result, whatever it says; the provider is llm-sim in a process of its own, on this machine.",
     "CPU is the scheduler's process: log in memory, mailbox, desk, HTTP client, and the writing of the tasks.",
     "The loop counts as held when a timer is late and the process was busy for as long.",
   ],

@@ -172,7 +172,7 @@ const llm = z.strictObject({
     .number()
     .min(0)
     .max(0.9)
-    .default(0.02)
+    .default(0.05)
     .describe("Share of every limit left unused, since calls travel unevenly; 0.5 where two schedulers share an account"),
   hedgeShare: z
     .number()

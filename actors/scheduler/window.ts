@@ -139,16 +139,21 @@ const rampWindow = (log: SentLog, step: number, lengthMs: number) => {
 };
 
 /**
- * Spreads a limit of a minute over the minute, so that a burst does not leave the rest of it without calls: GCRA (the ATM
- * Forum's generic cell rate algorithm) with a tolerance of `burst`.
+ * Spreads a limit over its window, so that a burst does not leave the rest of it without calls, and calls that are delayed on
+ * their way do not meet the next burst: GCRA (the ATM Forum's generic cell rate algorithm) with a tolerance of `burst`.
  */
 const paceOf = (most: number, lengthMs: number, burst: number) => {
   const perMs = most / lengthMs;
   let arrivesAtMs = Number.NEGATIVE_INFINITY;
   return {
-    nextAtMs: (nowMs: number, cost: number) => Math.max(nowMs, arrivesAtMs - Math.max(0, burst - cost) / perMs),
-    take(nowMs: number, cost: number) {
-      arrivesAtMs = Math.max(arrivesAtMs, nowMs) + cost / perMs;
+    nextAtMs(nowMs: number, cost: number): number {
+      const atMs = arrivesAtMs - Math.max(0, burst - cost) / perMs;
+      return atMs - nowMs < roundingMs ? nowMs : atMs;
+    },
+    /** `isHeld`: it waited for its window rather than for work. Such a wait earns no further burst, or bursts would go on for ever. */
+    take(nowMs: number, cost: number, isHeld: boolean) {
+      const earliestMs = isHeld ? nowMs + Math.max(0, burst - cost) / perMs : nowMs;
+      arrivesAtMs = Math.max(arrivesAtMs, earliestMs) + cost / perMs;
     },
     settle(change: number) {
       arrivesAtMs += change / perMs;
@@ -166,8 +171,12 @@ export type SendLimit = {
   readonly used: (nowMs: number) => RateLimits;
 };
 
-/** A minute's limit may be used so far ahead of its even pace. */
-const burstMs = 5_000;
+/** After a quiet time a limit of a minute may be used so far ahead of its even pace; that of a second as a whole. */
+const minuteBurstMs = 5_000;
+/** Sums of fractions are not exact; the windows are. */
+const roundingMs = 1e-6;
+/** A timer is late by about so much: a call that goes then was held until then. */
+const lateMs = 5;
 
 /**
  * All limits at once. The provider counts calls as they arrive, not as they are sent: every window is longer by the share
@@ -175,34 +184,40 @@ const burstMs = 5_000;
  */
 export const sendLimit = ({ rps, rpm, tps, tpm, ramp }: RateLimits, headroom: number): SendLimit => {
   const [secondMs, minuteMs] = [1_000 / (1 - headroom), 60_000 / (1 - headroom)];
-  const burstOf = (perMinute: number, perSecond: number | undefined) =>
-    Math.max(1, (perMinute * burstMs) / 60_000, Math.min(perSecond ?? 0, perMinute));
+  const paceOfMinute = (most: number | undefined, perSecond: number | undefined) =>
+    most === undefined
+      ? []
+      : [paceOf(most, minuteMs, Math.max(1, (most * minuteBurstMs) / minuteMs, Math.min(perSecond ?? 0, most)))];
   const log = sentLog();
   const second = rps === undefined ? null : countWindow(rps, secondMs);
   const minute = rpm === undefined ? null : countWindow(rpm, minuteMs);
-  const pace = rpm === undefined ? null : paceOf(rpm, minuteMs, burstOf(rpm, rps));
   const tokenSecond = tps === undefined ? null : tokenWindow(log, tps, secondMs);
   const tokenMinute = tpm === undefined ? null : tokenWindow(log, tpm, minuteMs);
-  const tokenPace = tpm === undefined ? null : paceOf(tpm, minuteMs, burstOf(tpm, tps));
   const growth = ramp === undefined ? null : rampWindow(log, ramp, secondMs);
   const counts = [second, minute].filter((each) => each !== null);
   const sums = [tokenSecond, tokenMinute].filter((each) => each !== null);
+  const paceOfSecond = rps === undefined ? [] : [paceOf(rps, secondMs, Math.max(1, rps))];
+  const callPaces = [...paceOfSecond, ...paceOfMinute(rpm, rps)];
+  const tokenPaces = paceOfMinute(tpm, tps);
+  let heldUntilMs = Number.NEGATIVE_INFINITY;
   const logged = [...sums, ...(growth ? [growth] : [])];
 
   return {
     nextAtMs(nowMs, tokens = 0) {
       let atMs = nowMs;
       for (const window of counts) atMs = Math.max(atMs, window.nextAtMs(nowMs));
-      if (pace) atMs = Math.max(atMs, pace.nextAtMs(nowMs, 1));
       for (const window of sums) atMs = Math.max(atMs, window.nextAtMs(nowMs, tokens));
-      if (tokenPace) atMs = Math.max(atMs, tokenPace.nextAtMs(nowMs, tokens));
       if (growth) atMs = Math.max(atMs, growth.nextAtMs(nowMs));
+      if (atMs > nowMs) heldUntilMs = atMs;
+      for (const pace of callPaces) atMs = Math.max(atMs, pace.nextAtMs(nowMs, 1));
+      for (const pace of tokenPaces) atMs = Math.max(atMs, pace.nextAtMs(nowMs, tokens));
       return atMs;
     },
     take(nowMs, tokens = 0) {
+      const isHeld = nowMs <= heldUntilMs + lateMs;
       for (const window of counts) window.take(nowMs);
-      pace?.take(nowMs, 1);
-      tokenPace?.take(nowMs, tokens);
+      for (const pace of callPaces) pace.take(nowMs, 1, isHeld);
+      for (const pace of tokenPaces) pace.take(nowMs, tokens, isHeld);
       if (logged.length === 0) return { order: 0, atMs: nowMs, tokens };
       const sent = log.add(nowMs, tokens);
       for (const window of sums) window.add(sent);
@@ -213,7 +228,7 @@ export const sendLimit = ({ rps, rpm, tps, tpm, ramp }: RateLimits, headroom: nu
       sent.tokens = tokens;
       if (logged.length === 0) return;
       for (const window of sums) window.settle(sent, change);
-      tokenPace?.settle(change);
+      for (const pace of tokenPaces) pace.settle(change);
       log.forget(Math.min(...logged.map((window) => window.needs())));
     },
     used: (nowMs) => ({

@@ -41,7 +41,7 @@ POST /v1/chat/completions, GET /v1/models, and GET /stats for what it counted. I
                       slow     every answer takes 29 s
   --rps N --rpm N     requests an account may send in any second, in any minute
   --tps N --tpm N     tokens of an account in any second, in any minute
-  --jitter TIME       calls may arrive so much closer together than they were sent (default 0)
+  --jitter TIME       calls may arrive so much closer together than they were sent (default 50ms)
   --accounts A=K1,K2  the keys of an account; more by repeating or by ";". Other keys get 401.
                       Without it any key is served, each as an account of its own
   --level LEVEL       none, low, medium or high for every answer; else the level by rules in the question

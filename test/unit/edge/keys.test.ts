@@ -30,7 +30,7 @@ test("keys of one account share a group; those that are switched off or empty ar
   expect(quotaGroupsOf(loaded)).toMatchObject([
     { name: "main", limits: { rps: 10 }, keys: [{ id: "k-1", secret: "sk-first-key", priority: 1 }] },
   ]);
-  expect(accountSettingsOf(loaded)).toMatchObject({ headroom: 0.02, maxConcurrent: 50, shadow: null });
+  expect(accountSettingsOf(loaded)).toMatchObject({ headroom: 0.05, maxConcurrent: 50, shadow: null });
 });
 
 test("a key file that changes is read again, once; one that does not read changes nothing, and is said", async () => {

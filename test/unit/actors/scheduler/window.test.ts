@@ -81,6 +81,21 @@ describe("a limit on calls", () => {
   });
 });
 
+describe("under a steady flood", () => {
+  test("calls go in a burst once, then evenly: what is late on its way does not meet the next burst", () => {
+    const times = timesOf(sendAll(sendLimit({ rps: 10 }, 0), new Array<number>(60).fill(0)));
+    expect(times.slice(0, 10)).toEqual(new Array<number>(10).fill(0));
+    const gaps = times.slice(11).map((time, index) => Math.round(time - (times[index + 10] ?? 0)));
+    expect(gaps).toEqual(new Array<number>(49).fill(100));
+  });
+  test("after a quiet time there may be a burst again", () => {
+    const limit = sendLimit({ rps: 10 }, 0);
+    sendAll(limit, new Array<number>(30).fill(0));
+    const went = Array.from({ length: 20 }, () => limit.nextAtMs(10_000) <= 10_000 && limit.take(10_000)).filter(Boolean);
+    expect(went).toHaveLength(10);
+  });
+});
+
 describe("a limit on tokens", () => {
   test("no window of 1 s or 60 s ever holds more, but for a call that is larger than the limit, which goes alone", () => {
     const sizes = fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 120, maxLength: 120 });
