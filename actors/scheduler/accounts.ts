@@ -75,7 +75,9 @@ const quotaTtlMs = 30 * 86_400_000;
 /** Bills of past days are looked up for a while. */
 const bookTtlMs = 40 * 86_400_000;
 
-/** What may have been sent after the last saving: all that the limits let pass in that time. */
+/** After a saving the next is due in a second, and durable some time later: sends of two seconds may be unknown. */
+const unsavedMs = [0, keepMs];
+/** What may have been sent in one of those seconds: all that the limits let pass. */
 const unknownOf = ({ rps, rpm }: RateLimits): number => Math.ceil(rps ?? (rpm ?? 0) / 12);
 
 export const createAccounts = (settings: AccountSettings, clock: Clock): Accounts => {
@@ -103,7 +105,9 @@ export const createAccounts = (settings: AccountSettings, clock: Clock): Account
     const later = <T extends { readonly agoMs: number }>(seconds: readonly T[]) =>
       seconds.map((second) => ({ ...second, agoMs: second.agoMs + passedMs }));
     const unknown = (limit: RateLimits) =>
-      data.isEnd || unknownOf(limit) === 0 ? [] : [{ agoMs: passedMs, calls: unknownOf(limit), tokens: 0 }];
+      data.isEnd || unknownOf(limit) === 0
+        ? []
+        : unsavedMs.map((sinceMs) => ({ agoMs: passedMs - sinceMs, calls: unknownOf(limit), tokens: 0 }));
     const kept: KeptQuota = {
       groups: Object.fromEntries(
         usual(groups).flatMap(({ name, limits: own }) => {

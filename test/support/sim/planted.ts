@@ -144,6 +144,28 @@ const replacements: readonly PlantedBug[] = [
     },
   },
   {
+    name: "a quota counts a call when it ends",
+    replaces: {
+      module: "actors/scheduler/window.ts",
+      name: "sendLimit",
+      as: `(...given) => {
+        const limit = sound.sendLimit(...given);
+        const callMs = 1_500;
+        let open = [];
+        const nextAtMs = (nowMs, tokens) => {
+          for (const atMs of open) if (atMs + callMs <= nowMs) limit.take(atMs + callMs);
+          open = open.filter((atMs) => atMs + callMs > nowMs);
+          return limit.nextAtMs(nowMs, tokens);
+        };
+        const take = (nowMs, tokens) => {
+          open.push(nowMs);
+          return { order: 0, atMs: nowMs, tokens };
+        };
+        return over(limit, { nextAtMs, take });
+      }`,
+    },
+  },
+  {
     name: "an actor that restarts reads before its own last records are durable",
     replaces: {
       module: "runtime/outlet.ts",

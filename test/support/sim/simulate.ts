@@ -119,6 +119,8 @@ export const simulate = async (seed: number, options: SimulateOptions = {}): Pro
   const schedulerOf = (clock: World["clock"]): readonly ChildSpec[] => {
     if (mix.scheduler !== "model") return standIn(mix.scheduler, { clock, random, fails: () => chance(faults.llmError) });
     const process = ++processes;
+    // What was sent is kept in the store by the wall clock: where either fails, a process does not know what another sent.
+    const isRemembered = faults.storeFailure + faults.storeOutage + faults.clockJump === 0;
     return modelScheduler(faults, deadlineMs, {
       clock,
       random,
@@ -126,7 +128,7 @@ export const simulate = async (seed: number, options: SimulateOptions = {}): Pro
       metrics,
       chance,
       // The limits outlive a restart of the actor: they are judged over the whole process.
-      sent: (group, atMs) => ledger.sawSend(group, String(process), atMs),
+      sent: (group, atMs) => ledger.sawSend(group, isRemembered ? "all" : String(process), atMs),
     });
   };
 

@@ -52,7 +52,7 @@ describe("a restart", () => {
     await leave(first, store, clock, false);
     const second = await begun(store, clock);
     expect(sendAll(second, clock)).toBe(0);
-    expect(second.view().groups[0]?.used).toEqual({ rps: 5, rpm: 6 });
+    expect(second.view().groups[0]?.used).toEqual({ rps: 5, rpm: 11 }); // of two seconds, whatever was sent in them
   });
   test("of the actor alone changes nothing: the store is read once", async () => {
     const clock = virtualClock();
