@@ -5,7 +5,8 @@ import { framed, wireOf } from "../../../../edge/live/wire.ts";
 
 const bodies = fc.dictionary(
   fc.string({ maxLength: 8 }).filter((key) => key !== "__proto__" && key !== "cursor"),
-  fc.jsonValue().map((value) => JSON.parse(JSON.stringify(value))), // without -0, which MessagePack's integers do not know
+  // Without -0, which MessagePack's integers do not know, and a key that the library refuses.
+  fc.jsonValue().map((value) => JSON.parse(JSON.stringify(value).replaceAll("__proto__", "proto"))),
   {
     maxKeys: 40,
     noNullPrototype: true,
