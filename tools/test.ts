@@ -48,7 +48,7 @@ const levels: readonly Level[] = [
   { name: "property", glob: "test/property/**/*.test.ts", timeoutMs: 4 * minuteMs, isFast: true },
   { name: "sim", glob: "test/sim/**/*.test.ts", timeoutMs: 3 * minuteMs, isFast: true },
   { name: "integration", glob: "test/integration/**/*.test.ts", except: onKafka, timeoutMs: 5 * minuteMs, isFast: false },
-  { name: "e2e", glob: "test/e2e/**/*.test.ts", except: onKafka, timeoutMs: 4 * minuteMs, isFast: false },
+  { name: "e2e", glob: "test/e2e/**/*.test.ts", except: onKafka, timeoutMs: 6 * minuteMs, isFast: false },
   { name: "browser", glob: "test/browser/**/*.test.ts", timeoutMs: 3 * minuteMs, isFast: false, provide: provideChromium },
   {
     name: "kafka",

@@ -1,7 +1,9 @@
 /** Guarantee 1, read from what a stopped system has left on disk: every group of every record has exactly one end. */
 import { join } from "node:path";
 import { decode } from "@msgpack/msgpack";
-import { createCodec } from "../../protocols/codec.ts";
+import { type Codec, createCodec } from "../../protocols/codec.ts";
+import { deadLettersOf } from "../../protocols/dead-letter.ts";
+import type { TopicDefinition } from "../../protocols/topic.ts";
 import { topics } from "../../protocols/topics.ts";
 import type { Bus } from "../../runtime/bus.ts";
 import { openSqliteBus } from "../../runtime/bus-sqlite.ts";
@@ -24,6 +26,7 @@ export type Ends = {
 };
 
 const worked = [topics.detections, topics.tasks, topics.results] as const;
+const everyTopic: readonly TopicDefinition<never>[] = [...Object.values(topics), ...worked.map(deadLettersOf)];
 
 const unsettled = async (bus: Bus): Promise<string[]> => {
   const wrong: string[] = [];
@@ -49,8 +52,13 @@ const refusedOf = async (store: Store, messageId: string): Promise<ReadonlySet<n
   return new Set(groups.filter(({ outcome }) => outcome === "none").map(({ groupIndex }) => groupIndex));
 };
 
+/** Records set aside, e.g. because they were open each time the process was killed: a counted reason as well. */
+const deadOf = async (bus: Bus, codec: Codec, topic: (typeof worked)[number]): Promise<ReadonlySet<string>> =>
+  new Set((await recentMessages(bus, codec, deadLettersOf(topic), 0)).map(({ id }) => id));
+
 const inspect = async (bus: Bus, store: Store): Promise<Ends> => {
-  const codec = createCodec(Object.values(topics).flatMap(({ messages }) => messages));
+  const codec = createCodec(everyTopic.flatMap(({ messages }) => messages));
+  const dead = await deadOf(bus, codec, topics.detections);
   const wrong = await unsettled(bus);
   const results = await recentMessages(bus, codec, topics.detections, 0);
   const updates = await recentMessages(bus, codec, topics.incidents, 0);
@@ -82,7 +90,8 @@ const inspect = async (bus: Bus, store: Store): Promise<Ends> => {
     for (const { groupIndex } of trafficGroups) {
       groups++;
       const taskId = `${messageId}_group${groupIndex}`;
-      const ends = [shown.has(taskId), refused.has(groupIndex), overdue.has(taskId)].filter(Boolean).length;
+      const begun = [shown.has(taskId), refused.has(groupIndex), overdue.has(taskId)].filter(Boolean).length;
+      const ends = begun === 0 && dead.has(messageId) ? 1 : begun;
       if (ends !== 1) wrong.push(`${taskId}: ${ends} ends`);
     }
   }
@@ -96,7 +105,7 @@ export const readEnds = async (dataDir: string): Promise<Ends> => {
   try {
     const store = await openSqliteStore({ ...ports, directory: join(dataDir, "store") });
     try {
-      await bus.ensure(Object.values(topics));
+      await bus.ensure(everyTopic);
       return await inspect(bus, store);
     } finally {
       await store.close();
