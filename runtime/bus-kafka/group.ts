@@ -51,9 +51,19 @@ const responseBytes = 10 * 1_048_576;
 const rebalanceMs = 60_000;
 const retryMs = { first: 500, cap: 30_000 };
 const stopLimitMs = 10_000;
+/** Who has a part of a compacted topic stands for a thing outside, such as a camera: what a dead process had must move soon. */
+const watchfulSessionMs = 10_000;
+const watchfulHeartbeatMs = 3_000;
+
+const watchful = (limits: GroupLimits): GroupLimits => ({
+  ...limits,
+  sessionTimeoutMs: Math.min(limits.sessionTimeoutMs, watchfulSessionMs),
+  heartbeatMs: Math.min(limits.heartbeatMs, watchfulHeartbeatMs),
+});
 
 export const joinGroup = (topic: KafkaTopic, group: string, events: ConsumerEvents, ports: GroupPorts): Consumer => {
-  const { access, clock, log, outage, limits } = ports;
+  const { access, clock, log, outage } = ports;
+  const limits = topic.definition.retentionMs === null ? watchful(ports.limits) : ports.limits;
   const place = topic.definition.name;
   const held = new Map<number, Held>();
   /** What this member had last: it asks for the same again. */

@@ -9,7 +9,7 @@ export type ProcessName = string;
 export type RunFiles = {
   readonly logOf: (name: ProcessName) => string;
   readonly dataOf: (name: ProcessName) => string;
-  /** Of a process that runs and is ours; a file that a crash or a restart of the machine left behind is removed. */
+  /** Of a process that runs and is ours; null for a file that a crash or a restart of the machine left behind. */
   readonly pidOf: (name: ProcessName) => number | null;
   readonly note: (name: ProcessName, pid: number) => void;
   readonly forget: (name: ProcessName) => void;
@@ -26,11 +26,14 @@ const isRunning = (pid: number): boolean => {
   }
 };
 
-/** The command line of a process; null where it cannot be told. */
+/** The command line of a process, empty for one that has ended and was not waited for; null where it cannot be told. */
 const commandOf = (pid: number): string | null => {
   if (process.platform === "win32") return null;
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
+    const command = readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ");
+    if (command !== "") return command;
+    // For a moment it is empty while a process replaces itself, as ours does when it starts.
+    return /\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, "utf8")) ? "" : null;
   } catch {
     // Only Linux keeps it there.
   }
@@ -53,9 +56,7 @@ export const createRunFiles = (dataDir: string): RunFiles => {
     }
     // Numbers of processes are used again: the command must be the one that was started.
     const command = isRunning(pid) ? commandOf(pid) : "";
-    if (command === null || command.includes(`data.dir=${dataOf(name)}`)) return pid;
-    rmSync(fileOf(name), { force: true });
-    return null;
+    return command === null || command.includes(`data.dir=${dataOf(name)}`) ? pid : null;
   };
 
   return {
