@@ -28,6 +28,8 @@ export type TestSystem = AsyncDisposable & {
   readonly fatal: string[];
   /** What the runtime said to have failed, as `actor kind: reason`. */
   readonly failures: string[];
+  /** What supervisors did, as `restarted root/a 1`, `ended root/a: reason`, `escalated root/s: reason`. */
+  readonly decisions: string[];
   /** The phases of an orderly end that are over. */
   readonly phases: string[];
 };
@@ -50,6 +52,7 @@ export const aSystem = async (children: readonly ChildSpec[], options: Options =
   const dropped: Record<string, number> = {};
   const fatal: string[] = [];
   const failures: string[] = [];
+  const decisions: string[] = [];
   const phases: string[] = [];
   const world = {
     clock,
@@ -64,6 +67,9 @@ export const aSystem = async (children: readonly ChildSpec[], options: Options =
     observer: {
       ...silentObserver,
       failed: (actor: string, type: string, reason: string) => void failures.push(`${actor} ${type}: ${reason}`),
+      restarted: (child: string, restarts: number) => void decisions.push(`restarted ${child} ${restarts}`),
+      ended: (child: string, reason: string) => void decisions.push(`ended ${child}: ${reason}`),
+      escalated: (of: string, reason: string) => void decisions.push(`escalated ${of}: ${reason}`),
       phaseEnded: (phase: string) => void phases.push(phase),
       dropped(actor: string, type: string, reason: string, count: number) {
         const key = `${actor} ${type} ${reason}`;
@@ -81,6 +87,7 @@ export const aSystem = async (children: readonly ChildSpec[], options: Options =
     dropped,
     fatal,
     failures,
+    decisions,
     phases,
     async settle() {
       for (let round = 0; round < 50; round++) {
