@@ -188,13 +188,13 @@ const run = async (given: Case): Promise<RigOutcome> => {
       results.push({ result: read.message as AssessmentResult, atMs: systemClock.nowMs() }); // of this type by its name
   });
 
-  const loop = watchLoop();
   // The first third is for the compiler.
   const warmMs = Math.min(6_000, (given.seconds * 1_000) / 3);
   const warm = delay(systemClock, warmMs).then(() => ({
     cpu: process.cpuUsage(),
     atMs: systemClock.monotonicMs(),
     sends: accounts.quota.sends(),
+    loop: watchLoop(),
   }));
   const tasks = await feed(bus, given);
   const since = await warm;
@@ -203,6 +203,7 @@ const run = async (given: Case): Promise<RigOutcome> => {
   const sends = accounts.quota.sends() - since.sends;
   for (let waitedMs = 0; results.length < tasks && waitedMs < given.deadlineMs + restMs; waitedMs += tickMs)
     await delay(systemClock, tickMs);
+  const { loop } = since;
   loop.stop();
 
   const stats = await Promise.all(
