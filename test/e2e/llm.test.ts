@@ -28,8 +28,14 @@ llm:
   expect(verdict).toMatchObject({ status: "ok", riskLevel: "high" });
   expect(verdict?.description).toStartWith("llm-sim");
 
+  const quota = (await (await it.get("/api/quota")).json()) as { groups: unknown[]; spend: { today: { calls: number } } };
+  expect(quota.groups).toMatchObject([{ name: "main", model: "sim-vl", keys: [{ id: "key-1", masked: "…6789" }] }]);
+  expect(quota.spend.today.calls).toBeGreaterThan(0);
+
   // The key is in no line and no answer.
   const printed = JSON.stringify(it.lines) + it.errors();
-  const answers = await Promise.all(["/api/system", "/metrics", "/readyz"].map(async (path) => (await it.get(path)).text()));
-  expect([printed, ...answers].join("\n")).not.toContain("0123456789");
+  const answers = await Promise.all(
+    ["/api/system", "/api/quota", "/metrics", "/readyz"].map(async (path) => (await it.get(path)).text()),
+  );
+  expect([printed, ...answers].join("\n")).not.toContain("012345678");
 }, 90_000);
