@@ -1,27 +1,29 @@
 /** `vedette dlq`: what was set aside, and putting it back into its topic. */
-import { createCodec } from "../../protocols/codec.ts";
-import { DeadLetter } from "../../protocols/dead-letter.ts";
-import type { Bus, BusRecord, Outgoing } from "../../runtime/bus.ts";
+
+import { z } from "zod";
+import type { DeadLetter } from "../../protocols/dead-letter.ts";
+import type { Bus, BusRecord } from "../../runtime/bus.ts";
 import { Fault } from "../../runtime/errors.ts";
-import { type Command, exit, type Given, type Option, type Session } from "./command.ts";
-import { openLog } from "./records/embedded.ts";
+import { readLetter, replayOf } from "../dead-letters.ts";
+import { type Command, exit, type Given, type Option, type Session, serverOptions } from "./command.ts";
+import { logHolder, openLog } from "./records/embedded.ts";
 import { declaredTopics, openRecords, type Records } from "./records.ts";
+import { connectServer } from "./server.ts";
 import { columns, plain } from "./text.ts";
 
 const batchRecords = 500;
 const limitDefault = 1_000;
 const limitMax = 100_000;
-/** Appended to the id of a record that is put back, which must differ from the first one: its topic still knows that. */
-const mark = "~replay-";
-
-const codec = createCodec([DeadLetter]);
+/** What the process takes in one call. */
+const lettersMax = 100;
+const Answer = z.object({ stored: z.int(), known: z.int() });
 const deadTopics = declaredTopics.map(({ name }) => name).filter((name) => name.endsWith(".dlq"));
 
 type Found = { readonly record: BusRecord; readonly letter: DeadLetter };
 
-const readLetter = (record: BusRecord): Found | null => {
-  const read = codec.read(record.type, record.bytes);
-  return read.ok ? { record, letter: read.message as DeadLetter } : null; // the codec knows this message only
+const foundIn = (record: BusRecord): Found | null => {
+  const letter = readLetter(record);
+  return letter && { record, letter };
 };
 
 type Wanted = (letter: DeadLetter) => boolean;
@@ -31,7 +33,7 @@ const lettersOf = async (records: Records, topic: string, wanted: Wanted, limit:
   for (const { partition, oldest, next } of await records.states(topic))
     for (let at = oldest; at < next && found.length < limit; ) {
       const batch = await records.read(topic, partition, at, batchRecords);
-      found.push(...batch.flatMap((record) => readLetter(record) ?? []).filter(({ letter }) => wanted(letter)));
+      found.push(...batch.flatMap((record) => foundIn(record) ?? []).filter(({ letter }) => wanted(letter)));
       at = (batch.at(-1)?.offset ?? next) + 1;
     }
   return found;
@@ -55,12 +57,6 @@ const findLetters = async (given: Given, session: Session): Promise<Found[]> => 
   return found.sort((left, right) => left.record.appendedAtMs - right.record.appendedAtMs).slice(0, limit);
 };
 
-/** The record as it was, under an id that tells its replay from itself: replaying one letter twice stores it once. */
-export const replayOf = (letter: DeadLetter): Outgoing => {
-  const { topic, key, id, recordType, trace, value, partition, offset } = letter;
-  return { topic, key, id: `${id.split(mark)[0]}${mark}${partition}-${offset}`, type: recordType, trace, bytes: value };
-};
-
 const options: readonly Option[] = [
   { name: "topic", value: "T", does: "those of this topic only" },
   { name: "disposition", value: "D", does: "poison, expired, exhausted or rejected only" },
@@ -68,19 +64,23 @@ const options: readonly Option[] = [
   { name: "limit", value: "N", does: `so many at most, oldest first (default: ${limitDefault})` },
 ];
 
-const openBus = async (session: Session): Promise<Bus> => {
+type Outcome = { readonly stored: number; readonly known: number };
+
+/** By whoever may write: this command on Kafka and on a log that nobody has, else the process that has the log. */
+const putBack = async (found: readonly Found[], given: Given, session: Session): Promise<Outcome> => {
   const loaded = session.config();
-  if (loaded.config.bus.driver === "kafka") return (await import("./records/kafka.ts")).openKafka(loaded, session);
-  const bus = await openLog(loaded.config, session);
-  await bus.ensure(declaredTopics);
-  return bus;
+  const { bus } = loaded.config;
+  if (bus.driver === "embedded" && logHolder(loaded.config) !== null) return askProcess(found, given, session);
+  if (bus.driver === "kafka") {
+    const { openKafka } = await import("./records/kafka.ts");
+    return append(await openKafka(loaded, session), found);
+  }
+  const log = await openLog(loaded.config, session);
+  await log.ensure(declaredTopics);
+  return append(log, found);
 };
 
-const putBack = async (
-  found: readonly Found[],
-  session: Session,
-): Promise<{ readonly stored: number; readonly known: number }> => {
-  const bus = await openBus(session);
+const append = async (bus: Bus, found: readonly Found[]): Promise<Outcome> => {
   try {
     const appended = await bus.append(found.map(({ letter }) => replayOf(letter)));
     const known = appended.filter(({ duplicate }) => duplicate).length;
@@ -88,6 +88,19 @@ const putBack = async (
   } finally {
     await bus.close();
   }
+};
+
+const askProcess = async (found: readonly Found[], given: Given, session: Session): Promise<Outcome> => {
+  const server = connectServer(given, session);
+  let [stored, known] = [0, 0];
+  for (const [topic, ofTopic] of Map.groupBy(found, ({ letter }) => letter.topic))
+    for (let at = 0; at < ofTopic.length; at += lettersMax) {
+      const letters = ofTopic.slice(at, at + lettersMax).map(({ record: { partition, offset } }) => ({ partition, offset }));
+      const answer = Answer.parse(await server.ask("POST", "/api/dlq/replay", { topic, letters }));
+      stored += answer.stored;
+      known += answer.known;
+    }
+  return { stored, known };
 };
 
 export const dlq: Command = {
@@ -124,14 +137,14 @@ export const dlq: Command = {
     {
       name: "replay",
       does: "appends them to their topic again; one that was put back before is not stored twice",
-      options,
+      options: [...options, ...serverOptions],
       async run(given, session) {
         const found = await findLetters(given, session);
         if (found.length === 0) {
           session.out("there are no dead letters to put back");
           return exit.ok;
         }
-        const { stored, known } = await putBack(found, session);
+        const { stored, known } = await putBack(found, given, session);
         session.out(`${stored} put back${known > 0 ? `, ${known} were put back before` : ""}`);
         return exit.ok;
       },

@@ -1,24 +1,27 @@
 /** Records that were set aside, newest first. */
 import { createRoute, z } from "@hono/zod-openapi";
-import { createCodec } from "../../protocols/codec.ts";
 import { DeadLetter, deadLettersOf } from "../../protocols/dead-letter.ts";
 import { topics } from "../../protocols/topics.ts";
 import type { Bus, BusRecord } from "../../runtime/bus.ts";
 import { Fault } from "../../runtime/errors.ts";
-import { mayUseCamera } from "../auth.ts";
+import { mayUseCamera, requireRole } from "../auth.ts";
+import { readLetter, replayOf } from "../dead-letters.ts";
 import type { EdgePorts } from "../ports.ts";
 import { createRoutes, type EdgeApp, json, problems } from "./routing.ts";
 
 const worked = [topics.detections, topics.tasks, topics.results] as const;
 const names = worked.map(({ name }) => name);
-const codec = createCodec([DeadLetter]);
 const { disposition: Disposition } = DeadLetter.schema.shape;
+
+const Letter = z.object({ partition: z.int().min(0), offset: z.int().min(0) });
+const lettersMax = 100;
 
 const Item = z
   .object({
     ...DeadLetter.schema.omit({ value: true }).shape,
     at: z.int().describe("When it was set aside, epoch ms"),
-    bytes: z.int().describe("Size of the record; `vedette dlq replay` puts it back"),
+    bytes: z.int().describe("Size of the record"),
+    letter: Letter.describe("The letter's own place, by which it is put back"),
   })
   .openapi("DeadLetter");
 type Item = z.infer<typeof Item>;
@@ -43,12 +46,12 @@ const parseKey = (text: string): Key => {
   return key;
 };
 
-const readLetter = (record: BusRecord, topic: number): Found | null => {
-  const read = codec.read(record.type, record.bytes);
-  if (!read.ok) return null;
-  const { type: _, value, ...fields } = read.message as DeadLetter; // the codec knows no other message
+const itemOf = (record: BusRecord, topic: number): Found | null => {
+  const found = readLetter(record);
+  if (!found) return null;
+  const { type: _, value, ...fields } = found;
   const { appendedAtMs: at, partition, offset } = record;
-  return { key: [at, topic, partition, offset], item: { ...fields, at, bytes: value.byteLength } };
+  return { key: [at, topic, partition, offset], item: { ...fields, at, bytes: value.byteLength, letter: { partition, offset } } };
 };
 
 const batch = 200;
@@ -98,6 +101,31 @@ const list = createRoute({
   },
 });
 
+const replay = createRoute({
+  method: "post",
+  path: "/api/dlq/replay",
+  tags: ["system"],
+  summary: "Puts records back into their topic",
+  description: "A letter that was put back before is not stored twice on the embedded log.",
+  request: {
+    body: {
+      required: true,
+      content: {
+        "application/json": {
+          schema: z.strictObject({
+            topic: z.enum(names),
+            letters: z.array(Letter).min(1).max(lettersMax),
+          }),
+        },
+      },
+    },
+  },
+  responses: {
+    200: json(z.object({ stored: z.int(), known: z.int().describe("Those that were put back before") }), "Put back"),
+    ...problems(400, 401, 403, 404, 503),
+  },
+});
+
 export const deadLetterRoutes = ({ bus }: Pick<EdgePorts, "bus">): EdgeApp => {
   const routes = createRoutes();
   routes.openapi(list, async (c) => {
@@ -109,7 +137,7 @@ export const deadLetterRoutes = ({ bus }: Pick<EdgePorts, "bus">): EdgeApp => {
       if (topic !== undefined && topic !== each.name) continue;
       const { name } = deadLettersOf(each);
       const read = (record: BusRecord): Found | null => {
-        const letter = readLetter(record, index);
+        const letter = itemOf(record, index);
         if (!letter || !mayUseCamera(principal, Number(letter.item.key))) return null;
         if (disposition !== undefined && letter.item.disposition !== disposition) return null;
         return place && !isAfter(letter.key, place) ? null : letter;
@@ -120,6 +148,23 @@ export const deadLetterRoutes = ({ bus }: Pick<EdgePorts, "bus">): EdgeApp => {
     const last = found[limit - 1];
     const items = found.slice(0, limit).map(({ item }) => item);
     return c.json({ items, ...(last && found.length > limit ? { next: formatKey(last.key) } : {}) }, 200);
+  });
+
+  routes.openapi(replay, async (c) => {
+    const { topic, letters } = c.req.valid("json");
+    const principal = c.get("principal");
+    requireRole(principal, "operator");
+    const found: DeadLetter[] = [];
+    for (const { partition, offset } of letters) {
+      const [record] = await bus.read(`${topic}.dlq`, partition, offset, 1);
+      const letter = record?.offset === offset ? readLetter(record) : null;
+      if (!letter || !mayUseCamera(principal, Number(letter.key)))
+        throw new Fault("not_found", `there is no dead letter of ${topic} at ${partition}/${offset}`);
+      found.push(letter);
+    }
+    const appended = await bus.append(found.map(replayOf));
+    const known = appended.filter(({ duplicate }) => duplicate).length;
+    return c.json({ stored: appended.length - known, known }, 200);
   });
   return routes;
 };

@@ -1,8 +1,15 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
+import { createCodec } from "../../protocols/codec.ts";
+import { DeadLetter, deadLettersOf } from "../../protocols/dead-letter.ts";
+import { topics } from "../../protocols/topics.ts";
+import { openSqliteBus } from "../../runtime/bus-sqlite.ts";
+import { systemClock } from "../../runtime/clock.ts";
+import { silentLog } from "../../runtime/log.ts";
 import { jsonLines, runCli } from "../support/cli.ts";
 import { tempDir } from "../support/temp-dir.ts";
 import { startVedette } from "../support/vedette.ts";
+import { within } from "../support/wait.ts";
 
 const junction = `cameras:\n  - { id: 7, name: junction, url: "sim://junction?seed=7&act=near-miss&fps=4" }\n`;
 
@@ -101,6 +108,35 @@ test("a running process is looked at, given a camera and driven, without stoppin
   const away = await runCli(["camera", "list", ...at]);
   expect(away).toMatchObject({ status: 1, err: expect.stringContaining(`no vedette answers at ${it.url}`) });
 }, 120_000);
+
+test("a dead letter of a running process is put back by the process", async () => {
+  await using directory = await tempDir();
+  const dead = deadLettersOf(topics.tasks);
+  const letter: DeadLetter = {
+    ...{ type: "dead.letter", topic: topics.tasks.name, partition: 3, offset: 41, key: "7", id: "x", trace: "1".repeat(32) },
+    ...{ recordType: "assessment.task", value: new Uint8Array([0xc1]), disposition: "poison", reason: "no good", attempts: 3 },
+  };
+  const options = { clock: systemClock, log: silentLog, maxBytes: 2 ** 30, minFreeBytes: 0 };
+  const bus = await openSqliteBus({ directory: join(directory.path, "log"), ...options });
+  await bus.ensure([dead]);
+  const bytes = createCodec([DeadLetter]).encode(letter);
+  await bus.append([{ topic: dead.name, key: "7", id: dead.idOf(letter), type: letter.type, trace: letter.trace, bytes }]);
+  await bus.close();
+
+  await using it = await startVedette({ dataDir: directory.path, config: "cameras: []\n" });
+  const set = ["--set", `data.dir=${it.dataDir}`];
+  expect(await runCli(["dlq", "list", ...set])).toMatchObject({ status: 0, out: expect.stringContaining("no good") });
+  const replay = ["dlq", "replay", "--id", "x", "--server", it.url, ...set];
+  expect(await runCli(replay)).toMatchObject({ status: 0, out: "1 put back\n" });
+  expect(await runCli(replay)).toMatchObject({ status: 0, out: "0 put back, 1 were put back before\n" });
+  // It is no better than before, and comes back with the reason.
+  await it.line("delivery.dead-lettered");
+  await within(
+    10_000,
+    "the second letter",
+    async () => (await runCli(["dlq", "list", ...set])).out.includes("x~replay-3-41") || null,
+  );
+}, 90_000);
 
 test("a process with tokens is asked by the token of its own configuration, and by no other", async () => {
   await using directory = await tempDir();

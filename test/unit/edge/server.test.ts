@@ -394,6 +394,7 @@ test("the OpenAPI page names every route of the contract, and each reference in 
       "/api/system",
       "/api/requests/{messageId}",
       "/api/dlq",
+      "/api/dlq/replay",
       "/api/export/json",
       "/api/export/csv",
     ].sort(),

@@ -57,6 +57,7 @@ test("letters of all topics stand newest first, with the reason and without the 
     reason: "it threw",
     attempts: 3,
     bytes: 11,
+    letter: { partition: 0, offset: 0 },
   });
   expect(json.items[0].at - at).toBe(1_000);
 });
@@ -108,4 +109,75 @@ test.each([
   const { ask } = await setUp();
   const { status, json } = await ask(`/api/dlq?${query}`);
   expect([status, json.code, json.field]).toEqual([400, "invalid_field", query.split("=")[0] ?? ""]);
+});
+
+describe("putting back", () => {
+  const put = async (edge: Awaited<ReturnType<typeof setUp>>, body: unknown, headers: Record<string, string> = {}) => {
+    const response = await edge.app.request("/api/dlq/replay", {
+      method: "POST",
+      body: JSON.stringify(body),
+      headers: { "content-type": "application/json", ...headers },
+    });
+    return { status: response.status, json: (await response.json()) as Record<string, unknown> };
+  };
+  const letters = [{ partition: 0, offset: 1 }];
+
+  test("the record goes into its topic as it was, once", async () => {
+    const edge = await setUp([{}, { key: "5" }]);
+    expect(await put(edge, { topic: "assessment-tasks", letters })).toEqual({ status: 200, json: { stored: 1, known: 0 } });
+    expect(await put(edge, { topic: "assessment-tasks", letters })).toEqual({ status: 200, json: { stored: 0, known: 1 } });
+    const bus = edge.bus as ReturnType<typeof arrayBus>; // setUp made it
+    const { appendedAtMs: _, offset: __, ...record } = bus.records("assessment-tasks")[0] ?? {};
+    expect(record).toEqual({
+      ...{ topic: "assessment-tasks", partition: 5, key: "5", id: "r1~replay-3-1" },
+      ...{ type: "assessment.task", trace: "t", bytes: new Uint8Array(11) },
+    });
+  });
+
+  test("the replay of a replay's letter has one mark", async () => {
+    const edge = await setUp([{ id: "r~replay-3-0", offset: 9 }]);
+    await put(edge, { topic: "assessment-tasks", letters: [{ partition: 0, offset: 0 }] });
+    const bus = edge.bus as ReturnType<typeof arrayBus>; // setUp made it
+    expect(bus.records("assessment-tasks").map(({ id }) => id)).toEqual(["r~replay-3-9"]);
+  });
+
+  test("a place without a letter, and one of another's camera, are not found; then nothing is put back", async () => {
+    const edge = await setUp([{}]);
+    const both = [
+      { partition: 0, offset: 0 },
+      { partition: 0, offset: 7 },
+    ];
+    expect(await put(edge, { topic: "assessment-tasks", letters: both })).toMatchObject({
+      status: 404,
+      json: { code: "not_found" },
+    });
+    const bus = edge.bus as ReturnType<typeof arrayBus>; // setUp made it
+    expect(bus.records("assessment-tasks")).toEqual([]);
+    const token = "ops-token";
+    const some = await setUp([{ key: "8" }], { tokens: [{ name: "ops", role: "operator", cameras: [7], token }] });
+    const first = [{ partition: 0, offset: 0 }];
+    expect(await put(some, { topic: "assessment-tasks", letters: first }, { authorization: `Bearer ${token}` })).toMatchObject({
+      status: 404,
+    });
+  });
+
+  test("viewers may not", async () => {
+    const token = "eye-token";
+    const edge = await setUp([{}], { tokens: [{ name: "eye", role: "viewer", token }] });
+    const asked = await put(
+      edge,
+      { topic: "assessment-tasks", letters: [{ partition: 0, offset: 0 }] },
+      { authorization: `Bearer ${token}` },
+    );
+    expect(asked).toMatchObject({ status: 403, json: { code: "forbidden" } });
+  });
+
+  test.each([
+    [{ topic: "cameras", letters }],
+    [{ topic: "assessment-tasks", letters: [] }],
+    [{ topic: "assessment-tasks", letters: [{ partition: -1, offset: 0 }] }],
+    [{ topic: "assessment-tasks" }],
+  ])("%j is refused", async (body) => {
+    expect(await put(await setUp([{}]), body)).toMatchObject({ status: 400, json: { code: "invalid_field" } });
+  });
 });
