@@ -3,13 +3,15 @@
  *
  * Its request queue re-arms a timer for ever, with a negative delay: about a thousand timers a second for each idle
  * connection (tulios/kafkajs 1751, 1704, 1556). And a member of a group joins again without a word to the program, which
- * then cannot finish and commit what it holds; here an assigner may say what comes before.
+ * then cannot finish and commit what it holds; here an assigner may say what comes before. And most of its time for a record
+ * with headers goes into small buffers: `record-codec.ts` takes that part over.
  */
 import { createRequire } from "node:module";
 import { zstdCompress, zstdDecompress } from "node:zlib";
-import kafkajs, { type Assigner } from "kafkajs";
+import type { Assigner } from "kafkajs";
 import snappy from "kafkajs-snappy";
 import { systemClock } from "../clock.ts";
+import { decodeKafkaRecord, encodeKafkaRecord } from "./record-codec.ts";
 
 /** The fields of kafkajs's RequestQueue that the mend reads. */
 type RequestQueue = { readonly pending: readonly unknown[]; readonly throttledUntil: number };
@@ -48,6 +50,19 @@ export type RawBatch = {
 type BatchConstructor = new (topic: string, fetchedOffset: string, partition: object) => RawBatch;
 
 const inside = createRequire(import.meta.url);
+
+/** Puts `ours` in the place of a module, before any other has taken it. */
+const replaceModule = (path: string, ours: unknown): void => {
+  const name = inside.resolve(path);
+  if (typeof inside(name) !== "function") throw new Error(`${path} is no function to be replaced`);
+  const module = inside.cache[name];
+  if (module === undefined) throw new Error(`${path} cannot be replaced here`);
+  module.exports = ours;
+};
+replaceModule("kafkajs/src/protocol/recordBatch/record/v0/index.js", encodeKafkaRecord);
+replaceModule("kafkajs/src/protocol/recordBatch/record/v0/decoder.js", decodeKafkaRecord);
+
+const kafkajs = inside("kafkajs") as typeof import("kafkajs");
 const queues = inside("kafkajs/src/network/requestQueue/index.js") as {
   prototype: { scheduleCheckPendingRequests?: Schedule };
 };

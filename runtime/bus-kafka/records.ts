@@ -36,8 +36,10 @@ type Headers = Record<string, string>;
 const trace = /^[0-9a-f]{32}$/;
 const traceparent = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
 const noSpan = "0000000000000000";
-/** Bytes of a record that are neither key, value nor header; a little more than the format needs. */
-const overheadBytes = 128;
+/** Bytes of a record beside key, value, id and what a dead letter adds; more than the format and the other headers need. */
+const overheadBytes = 512;
+/** Of a character. */
+const utf8BytesMax = 3;
 
 /** W3C trace context; the trace has no span of its own here, so its second half stands for one. */
 const traceHeader = (id: string): Headers => {
@@ -46,6 +48,18 @@ const traceHeader = (id: string): Headers => {
   return { traceparent: `00-${id}-${span === noSpan ? "0000000000000001" : span}-01` };
 };
 
+let lastMs = 0;
+let lastTime = "";
+/** Records come by the hundred in a millisecond. */
+const isoTime = (nowMs: number): string => {
+  if (nowMs !== lastMs) lastTime = new Date(nowMs).toISOString();
+  lastMs = nowMs;
+  return lastTime;
+};
+
+const deadLetter = "dead.letter";
+/** Of a reason of 1,000 characters and the names. */
+const letterHeadersBytes = 4_096;
 type Letter = Readonly<Record<"topic" | "partition" | "offset" | "disposition" | "reason" | "attempts", unknown>>;
 
 /** Kafka Connect's names for what befell a dead letter, so that its tools show it. */
@@ -74,15 +88,15 @@ export const encodeRecord = (record: Outgoing, topic: KafkaTopic, wire: Wire): E
     ce_id: record.id,
     ce_source: wire.source,
     ce_type: `vedette.${topic.definition.name}.v1`,
-    ce_time: new Date(wire.nowMs()).toISOString(),
+    ce_time: isoTime(wire.nowMs()),
     ...(record.type === impliedType(topic) ? {} : { "vedette.type": record.type }),
-    ...(record.type === "dead.letter" ? deadLetterHeaders(record.bytes) : {}),
+    ...(record.type === deadLetter ? deadLetterHeaders(record.bytes) : {}),
   };
   const key = Buffer.from(record.key);
   // A copy: the given bytes are often a view into a buffer that is used again.
   const value = Buffer.from(other ?? record.bytes);
-  let sizeBytes = key.length + value.length + overheadBytes;
-  for (const name in headers) sizeBytes += name.length + (headers[name]?.length ?? 0) * 3;
+  const letterBytes = record.type === deadLetter ? letterHeadersBytes : 0;
+  const sizeBytes = key.length + value.length + record.id.length * utf8BytesMax + overheadBytes + letterBytes;
   return { message: { key, value, headers, partition: partitionOf(record.key, topic.partitions) }, sizeBytes };
 };
 
@@ -115,7 +129,8 @@ export const decodeRecord = (raw: RawRecord, topic: KafkaTopic, partition: numbe
     id: headerOf(raw, "ce_id") ?? read?.id ?? `${partition}/${raw.offset}`,
     type: headerOf(raw, "vedette.type") ?? impliedType(topic),
     trace: traceparent.exec(headerOf(raw, "traceparent") ?? "")?.[1] ?? "",
-    bytes: read?.bytes ?? value,
+    // A copy: the value is a view into the whole answer of the broker, which it would keep.
+    bytes: read?.bytes ?? new Uint8Array(value),
     appendedAtMs,
   };
 };
