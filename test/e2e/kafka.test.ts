@@ -1,5 +1,6 @@
 /** The whole pipeline over a real broker, as a process. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { systemClock } from "../../runtime/clock.ts";
 import { startBroker, type TestBroker } from "../support/broker.ts";
 import { runVedette, startVedette, view } from "../support/vedette.ts";
 import { within } from "../support/wait.ts";
@@ -57,3 +58,33 @@ test("a topic with fewer partitions than configured ends the start with one line
   expect(err).toContain("narrow has 3 partitions, configured are 16");
   expect(err.trim().split("\n")).toHaveLength(1);
 }, 60_000);
+
+test("roles in processes of their own share cameras; those of eyes that were killed run elsewhere within 30 s, the others run on", async () => {
+  const ids = [31, 32, 33, 34, 35, 36];
+  const shared = `cameras:\n${ids.map((id) => `  - { id: ${id}, name: c${id}, url: "sim://junction?seed=${id}&render=0" }`).join("\n")}\n`;
+  const start = (roles: string) => startVedette({ config: shared, set: onKafka(), args: ["--roles", roles] });
+  await using edge = await start("edge,task-generator,scheduler,aggregator");
+  await using first = await start("eyes");
+  await using second = await start("eyes");
+  using viewer = view(edge.url);
+  const opened = (it: typeof first) =>
+    it.lines
+      .filter(({ event, state }) => event === "camera.state" && state === "connecting")
+      .map(({ cameraId }) => Number(cameraId));
+  await within(60_000, "cameras at both", () => opened(first).length > 0 && opened(second).length > 0);
+  await within(60_000, "a result of each camera", () =>
+    ids.every((id) => viewer.messages.some(({ type, data }) => type === "detection_result" && data.cameraId === id)),
+  );
+  await viewer.message("risk_update", ({ final, complete }) => final && complete, 30_000);
+
+  const before = opened(first).length;
+  const moving = new Set(opened(second));
+  second.kill("SIGKILL");
+  const goneAtMs = systemClock.nowMs() + 1_000;
+  await within(30_000, "a later result of each camera", () =>
+    ids.every((id) =>
+      viewer.messages.some(({ type, data }) => type === "detection_result" && data.cameraId === id && data.capturedAt > goneAtMs),
+    ),
+  );
+  expect(new Set(opened(first).slice(before))).toEqual(moving);
+}, 240_000);
