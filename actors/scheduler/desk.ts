@@ -223,7 +223,11 @@ export const createDesk = <Task extends DeskTask>(ports: DeskPorts<Task>, settin
   };
 
   const again = (entry: Entry<Task>, afterMs: number, avoid: string | null) => {
-    if (entry.calls >= callsMax) return finish(entry, "refused", `given up after ${entry.calls} calls: ${entry.lastReason}`);
+    if (entry.calls >= callsMax) {
+      const isHopeless = quota.hopeAtMs(clock.monotonicMs()) === Number.POSITIVE_INFINITY;
+      if (isHopeless) return finish(entry, "no-quota", "every key is out of use");
+      return finish(entry, "refused", `given up after ${entry.calls} calls: ${entry.lastReason}`);
+    }
     entry.notBeforeMs = clock.monotonicMs() + afterMs;
     entry.avoid = avoid;
     line.enter(entry);

@@ -297,6 +297,16 @@ describe("when no quota group is left", () => {
     expect(ends()).toEqual({ first: "no-quota", second: "no-quota", third: "no-quota" });
     expect(endedAtMs.third).toBe(10);
   });
+  test("the task that found the last of ten keys dead is no error either", async () => {
+    const keys = Array.from({ length: 10 }, (_, index) => ({ id: `k${index}`, secret: "s", priority: 1 }));
+    const { assess, clock, ends, calls } = aDesk({
+      groups: [group("a", { keys })],
+      answering: ({ end }) => end({ action: "park-key", reason: "HTTP 401" }),
+    });
+    assess("first");
+    await clock.advance(10);
+    expect([ends(), calls.length]).toEqual([{ first: "no-quota" }, 10]);
+  });
   test("only those do that cannot wait for it", async () => {
     const { assess, clock, ends, quota } = aDesk({ answering: ({ end }) => end(answer) });
     const seat = quota.take(0, null);
