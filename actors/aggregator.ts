@@ -1,14 +1,42 @@
-/** Merges the verdicts of a frame: each result goes out at once as a revision, the last one is final. */
+/**
+ * Merges the verdicts of a frame: each result goes out at once as a revision, the last one is final. Results that tell of a
+ * danger are sightings of an incident, which goes on until nothing was heard of it for a while.
+ */
+import { Incident, incidentFacts } from "../protocols/incident.ts";
 import { topics } from "../protocols/topics.ts";
 import type { AssessmentResult, RiskUpdate } from "../protocols/verdict.ts";
 import { actor, type Context } from "../runtime/actor.ts";
 import type { Metrics } from "../runtime/metrics.ts";
 import { partitionOf } from "../runtime/partition.ts";
+import type { Store } from "../runtime/store.ts";
+import { isWorthAPicture, sightingOf } from "./aggregator/incident.ts";
+import {
+  adoptIncident,
+  endQuiet,
+  factsOf,
+  knownOf,
+  loadKept,
+  noteSighting,
+  type OpenIncidents,
+  openOf,
+  readIncident,
+  settleDoubt,
+  untold,
+} from "./aggregator/open-incidents.ts";
 import { closedUnfinished, hasResult, openRequest, type Request, requestOf, updateOf, withResult } from "./aggregator/request.ts";
 
 type Overdue = { readonly type: "overdue"; readonly messageId: string };
+/** The picture of a result is stored, or could not be. */
+type Kept = { readonly type: "kept"; readonly result: AssessmentResult; readonly evidenceId: string | null };
+type LookForQuiet = { readonly type: "look-for-quiet" };
+/** What the store has of an incident that this aggregator did not hear of itself; null when it has nothing. */
+type LookedUp = { readonly type: "looked-up"; readonly id: string; readonly stored: Uint8Array | null };
+type NotLookedUp = { readonly type: "not-looked-up" };
 /** Cameras that another process goes on with, by the partitions that were taken away. */
 type Gone = { readonly type: "gone"; readonly partitions: readonly number[]; readonly of: number };
+type Told = RiskUpdate | Incident;
+type Receives = AssessmentResult | Told | Overdue | Gone | Kept | LookForQuiet | LookedUp | NotLookedUp;
+type Loaded = { readonly told: readonly Told[]; readonly kept: readonly Incident[]; readonly store: Store };
 
 export type AggregatorArgs = {
   readonly deadlineMs: number;
@@ -17,57 +45,67 @@ export type AggregatorArgs = {
   /** How long ago a record may have been written that is delivered again. */
   readonly outageMs: number;
   readonly metrics: Metrics;
+  /** Stores a picture for those who look at incidents; resolves to its id. Without it incidents have no pictures. */
+  readonly keepEvidence?: (cameraId: number, image: Uint8Array) => Promise<string>;
 };
-/** Requests by messageId, oldest first; finished ones stay, so that a result that comes again is recognised. */
-type State = { readonly args: AggregatorArgs; readonly requests: Map<string, Request> };
+type State = {
+  readonly args: AggregatorArgs;
+  /** By messageId, oldest first; finished ones stay, so that a result that comes again is recognised. */
+  readonly requests: Map<string, Request>;
+  readonly open: OpenIncidents;
+  readonly store: Store;
+};
+type AggregatorContext = Context<Receives, Told>;
 
 const requestsMax = 50_000;
 const riskTypesMax = 50;
+const lookForQuietMs = 1_000;
 
-export const aggregator = actor<
-  AggregatorArgs,
-  State,
-  AssessmentResult | RiskUpdate | Overdue | Gone,
-  RiskUpdate,
-  readonly RiskUpdate[]
->({
+export const aggregator = actor<AggregatorArgs, State, Receives, Told, Loaded>({
   name: "aggregator",
   mailbox: { capacity: 1_024, overflow: "pause-source" },
 
-  load: (args, { recent, clock }) => recent(topics.incidents, clock.nowMs() - args.deadlineMs - args.outageMs),
-  adopt: (args, { recent, clock }) => recent(topics.incidents, clock.nowMs() - args.deadlineMs - args.outageMs),
+  async load({ deadlineMs, outageMs }, { recent, store, clock }) {
+    const sinceMs = clock.nowMs() - deadlineMs - outageMs;
+    const [told, kept] = await Promise.all([recent(topics.incidents, sinceMs), loadKept(store)]);
+    return { told, kept, store };
+  },
+
+  adopt: ({ deadlineMs, outageMs }, { recent, clock }) => recent(topics.incidents, clock.nowMs() - deadlineMs - outageMs),
   part: ({ partitions, of }) => ({ type: "gone", partitions: [...partitions], of }),
 
-  start(args, ctx, updates) {
-    const state: State = { args, requests: new Map() };
-    for (const update of updates) learn(state, update);
+  start(args, ctx, { told, kept, store }) {
+    const incidents = told.filter((each) => each.type === "incident");
+    const state: State = { args, requests: new Map(), open: openOf([...kept, ...incidents], ctx.nowMs()), store };
+    for (const update of told) if (update.type === "risk_update") learn(state, update);
     for (const request of state.requests.values()) if (!request.final) expect(state, request, ctx);
+    for (const incident of untold(kept, incidents)) ctx.emit(incident); // under its id: who has it is not told again
+    // From here and from its own turns only, so that it holds no cause: an incident may last for hours.
+    ctx.timers.after("look-for-quiet", lookForQuietMs, { type: "look-for-quiet" });
     return state;
   },
 
   on: {
-    "assessment.result": (state, result, ctx) => {
-      const { args, requests } = state;
-      const known = requests.get(result.requestId) ?? openRequest(result);
-      if (hasResult(known, result.taskId)) {
-        args.metrics.dropped.inc({ actor: "aggregator", type: result.type, reason: "duplicate" });
-        return state;
+    "assessment.result": (state, { evidence, ...result }, ctx) => {
+      if (isNews(state, result)) {
+        const { keepEvidence } = state.args;
+        const sighting = sightingOf(result);
+        if (keepEvidence && evidence && sighting && isWorthAPicture(knownOf(state.open, sighting), sighting)) {
+          const image = evidence.slice(); // what is read is a view on the bytes of a whole batch
+          ctx.pipe(
+            () => keepEvidence(result.cameraId, image),
+            (evidenceId) => ({ type: "kept", result, evidenceId }),
+            () => ({ type: "kept", result, evidenceId: null }),
+          );
+        } else take(state, result, null, ctx);
       }
-      if (known.final) {
-        args.metrics.dropped.inc({ actor: "aggregator", type: result.type, reason: "late" });
-        return state;
-      }
-      const request = withResult(known, result);
-      requests.set(request.messageId, request);
-      ctx.emit(updateOf(request, `${result.taskId}_update`));
-      if (request.final) ctx.timers.cancel(request.messageId);
-      else
-        ctx.timers.after(request.messageId, request.deadlineAt + args.graceMs - ctx.nowMs(), {
-          type: "overdue",
-          messageId: request.messageId,
-        });
-      count(result, args.metrics);
-      forgetOldest(state, ctx.nowMs());
+      return state;
+    },
+
+    // The picture first, the word after: who hears of a picture finds it. Meanwhile the result may have come a second time.
+    kept: (state, { result, evidenceId }, ctx) => {
+      if (evidenceId === null) state.args.metrics.dropped.inc({ actor: "aggregator", type: "evidence", reason: "not_stored" });
+      if (isNews(state, result)) take(state, result, evidenceId, ctx);
       return state;
     },
 
@@ -79,12 +117,19 @@ export const aggregator = actor<
       return state;
     },
 
+    incident: (state, incident, ctx) => {
+      adoptIncident(state.open, incident, ctx.nowMs());
+      return state;
+    },
+
     gone: (state, { partitions, of }, ctx) => {
+      const isGone = (cameraId: number) => partitions.includes(partitionOf(String(cameraId), of));
       for (const { messageId, cameraId } of state.requests.values()) {
-        if (!partitions.includes(partitionOf(String(cameraId), of))) continue;
+        if (!isGone(cameraId)) continue;
         state.requests.delete(messageId);
         ctx.timers.cancel(messageId);
       }
+      for (const [id, { incident }] of state.open) if (isGone(incident.cameraId)) state.open.delete(id);
       return state;
     },
 
@@ -98,6 +143,31 @@ export const aggregator = actor<
       ctx.emit(updateOf(closed, `${messageId}_final`));
       return state;
     },
+
+    "look-for-quiet": (state, message, ctx) => {
+      const { args, open, store } = state;
+      // No result comes later than this after the frame it is about.
+      const { ended, doubtful } = endQuiet(open, ctx.nowMs(), args.deadlineMs + args.graceMs);
+      for (const incident of ended) tell(incident, ctx);
+      for (const { id } of doubtful) {
+        ctx.pipe(
+          () => store.get(incidentFacts.open(id)),
+          (stored) => ({ type: "looked-up", id, stored }),
+          () => ({ type: "not-looked-up" }),
+        );
+      }
+      ctx.timers.after("look-for-quiet", lookForQuietMs, message);
+      return state;
+    },
+
+    "looked-up": (state, { id, stored }, ctx) => {
+      const ended = settleDoubt(state.open, id, stored && readIncident(stored));
+      if (ended) tell(ended, ctx);
+      return state;
+    },
+
+    // The store is away: the incident stays open until it can be asked.
+    "not-looked-up": (state) => state,
   },
 });
 
@@ -116,6 +186,41 @@ type Timing = Pick<Context<Overdue>, "nowMs" | "timers">;
 const expect = ({ args }: State, { messageId, deadlineAt }: Request, { nowMs, timers }: Timing): void => {
   const waitMs = Math.max(deadlineAt - nowMs(), 0) + args.graceMs;
   timers.after(messageId, waitMs, { type: "overdue", messageId });
+};
+
+/** False, and counted, for a result that was taken before or comes after the last word. */
+const isNews = ({ args, requests }: State, result: AssessmentResult): boolean => {
+  const known = requests.get(result.requestId);
+  const reason = !known ? null : hasResult(known, result.taskId) ? "duplicate" : known.final ? "late" : null;
+  if (reason !== null) args.metrics.dropped.inc({ actor: "aggregator", type: result.type, reason });
+  return reason === null;
+};
+
+const take = (state: State, result: AssessmentResult, evidenceId: string | null, ctx: AggregatorContext): void => {
+  const { args, requests, open } = state;
+  const request = withResult(requests.get(result.requestId) ?? openRequest(result), result);
+  requests.set(request.messageId, request);
+  ctx.emit(updateOf(request, `${result.taskId}_update`));
+  if (request.final) ctx.timers.cancel(request.messageId);
+  else
+    ctx.timers.after(request.messageId, request.deadlineAt + args.graceMs - ctx.nowMs(), {
+      type: "overdue",
+      messageId: request.messageId,
+    });
+
+  const sighting = sightingOf(result);
+  if (sighting) {
+    const incident = noteSighting(open, sighting, evidenceId);
+    if (incident === "too_many") args.metrics.dropped.inc({ actor: "aggregator", type: Incident.type, reason: incident });
+    else if (incident) tell(incident, ctx);
+  }
+  count(result, args.metrics);
+  forgetOldest(state, ctx.nowMs());
+};
+
+const tell = (incident: Incident, ctx: AggregatorContext): void => {
+  ctx.emit(incident);
+  for (const fact of factsOf(incident)) ctx.save(fact);
 };
 
 /** Names of risks come from a model: their number is limited, the rest is `other`. */

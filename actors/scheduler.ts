@@ -13,7 +13,7 @@ import { type Accounts, keepMs } from "./scheduler/accounts.ts";
 import type { QuotaGroup } from "./scheduler/group.ts";
 import { boundedBy, createModelAssessor, type ModelAssessor, type ModelSettings } from "./scheduler/model.ts";
 import type { Fetch } from "./scheduler/openai.ts";
-import { resultByRules } from "./scheduler/result.ts";
+import { resultByRules, withEvidence } from "./scheduler/result.ts";
 import { createSeenTasks, type SeenTasks } from "./scheduler/seen.ts";
 
 export type SchedulerArgs = ModelSettings & {
@@ -93,7 +93,7 @@ export const scheduler = actor<SchedulerArgs, State, SchedulerReceives, Assessme
       }
       if (!args.accounts.hasKeys()) {
         args.metrics.callsAvoided.inc({ reason: "no-keys" });
-        const result = resultByRules(task, args.language, ctx.nowMs());
+        const result = withEvidence(resultByRules(task, args.language, ctx.nowMs()), task.image);
         ctx.emit(result);
         return ended(state, result, ctx.monotonicMs());
       }
@@ -102,7 +102,7 @@ export const scheduler = actor<SchedulerArgs, State, SchedulerReceives, Assessme
       const imageBytes = task.image.byteLength;
       ctx.pipe(
         (signal) => model.assess(held, signal),
-        (result) => ({ type: "task.assessed", result, imageBytes }),
+        (result) => ({ type: "task.assessed", result: withEvidence(result, held.image), imageBytes }),
         (reason) => ({ type: "task.abandoned", taskId: task.taskId, reason: String(reason) }),
       );
       return { ...state, held: state.held + 1, heldBytes: state.heldBytes + imageBytes };

@@ -62,6 +62,10 @@ const idsKept = 4_000;
 const backoffMs = (attempts: number, random: Random): number =>
   Math.max(250, random.next() * Math.min(backoffMaxMs, backoffMinMs * 2 ** Math.min(attempts, 10)));
 
+/** An incident is told again with each revision, and when somebody acknowledges it. */
+const eventIdOf = ({ data }: Extract<ServerMessage, { type: "risk_update" | "incident" }>): string =>
+  "phase" in data ? `${data.id}@${data.revision}+${data.ack?.at ?? ""}` : data.id;
+
 /** Remembers the ids that were told, so that a resumed event is told once. */
 const createSeen = () => {
   const ids = new Set<string>();
@@ -122,9 +126,9 @@ export const connectLive = (options: LiveClientOptions): LiveClient => {
       cursor = message.data.cursor;
       send({ type: "resume", data: { after: cursor } });
     }
-    if (message.type === "risk_update") {
+    if (message.type === "risk_update" || message.type === "incident") {
       cursor = message.data.cursor;
-      if (!isFirst(message.data.id)) return;
+      if (!isFirst(eventIdOf(message))) return;
     }
     options.message(message);
   };

@@ -10,6 +10,7 @@ import type { SystemNode } from "../runtime/supervisor/node.ts";
 import type { AuthToken } from "./auth.ts";
 import type { Probe } from "./cameras/probe.ts";
 import type { CameraRegistry } from "./cameras.ts";
+import type { Evidence } from "./evidence.ts";
 import type { KeyWatch } from "./keys.ts";
 import type { LiveHub } from "./live/hub.ts";
 
@@ -31,6 +32,8 @@ export type EdgePorts = {
   readonly version: string;
   readonly bus: Bus;
   readonly store: Store;
+  /** The pictures of incidents. */
+  readonly evidence: Pick<Evidence, "read">;
   readonly tree: () => SystemNode;
   readonly checks: () => Readonly<Record<string, Check>>;
   readonly cameras: CameraRegistry;

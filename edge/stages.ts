@@ -15,6 +15,7 @@ import type { Metrics } from "../runtime/metrics.ts";
 import type { Store } from "../runtime/store.ts";
 import { stage } from "../runtime/tree.ts";
 import type { CameraRegistry } from "./cameras.ts";
+import type { Evidence } from "./evidence.ts";
 import type { KeyWatch } from "./keys.ts";
 import type { LiveHub } from "./live/hub.ts";
 import { live } from "./live.ts";
@@ -29,6 +30,7 @@ export type StagePorts = {
   readonly roles: ReadonlySet<Role>;
   readonly clock: Clock;
   readonly store: Store;
+  readonly evidence: Evidence;
   readonly metrics: Metrics;
   readonly hub: LiveHub;
   readonly cameras: CameraRegistry;
@@ -39,12 +41,12 @@ export type StagePorts = {
 
 export const stagesOf = (loaded: LoadedConfig, ports: StagePorts): Pipeline => {
   const { config } = loaded;
-  const { roles, metrics, hub, cameras, vision } = ports;
+  const { roles, metrics, hub, cameras, vision, evidence } = ports;
   const { distancePx, relativeDistance, maxDiameterPx, minMembers, cropMarginPx, cropQuality, cropMaxBytes } = config.grouping;
   return {
     roles,
     live: roles.has("eyes") ? [stage(live, { args: { hub, cameras, encodeJpeg, metrics } })] : [],
-    aggregator: { deadlineMs: config.tasks.deadlineMs, graceMs, outageMs, metrics },
+    aggregator: { deadlineMs: config.tasks.deadlineMs, graceMs, outageMs, metrics, keepEvidence: evidence.keep },
     scheduler: schedulerArgs(loaded, ports),
     taskGenerator: { ...config.tasks, metrics },
     tracker: { metrics, options: config.tracker },

@@ -4,6 +4,7 @@ import { type Accounts, createAccounts } from "../actors/scheduler/accounts.ts";
 import { cameraLogins } from "../config/cameras.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
+import { alertNotifications } from "../protocols/alert.ts";
 import type { CameraStatus } from "../protocols/camera.ts";
 import { createCodec } from "../protocols/codec.ts";
 import { deadLettersOf } from "../protocols/dead-letter.ts";
@@ -22,6 +23,7 @@ import { type System, startSystem } from "../runtime/system.ts";
 import { limitProbe } from "./cameras/probe.ts";
 import type { CameraRegistry } from "./cameras.ts";
 import { checksOf } from "./checks.ts";
+import { type Evidence, openEvidence } from "./evidence.ts";
 import { createFleet } from "./fleet.ts";
 import { accountSettingsOf, type KeyWatch, watchKeys } from "./keys.ts";
 import type { LiveHub } from "./live/hub.ts";
@@ -54,7 +56,7 @@ export type Running = {
 };
 
 const allTopics: readonly TopicDefinition<never>[] = Object.values(topics);
-const everyTopic = [...allTopics, ...[topics.detections, topics.tasks, topics.results].map(deadLettersOf)];
+const everyTopic = [...allTopics, alertNotifications, ...[topics.detections, topics.tasks, topics.results].map(deadLettersOf)];
 /** Shutdown budget (design rule 27): work in hand is finished for so long of ten seconds. */
 const drainMs = 6_000;
 
@@ -68,6 +70,7 @@ export const startProcess = async (loaded: LoadedConfig, outside: Outside, open:
   metrics.systemInfo.set({ version, runtime: `bun ${Bun.version}` }, 1);
   const storage = await open(loaded, everyTopic, { clock, random, log, metrics });
   const { bus, store, publications } = storage;
+  const evidence = openEvidence(config.data, store, random);
   const roles: ReadonlySet<Role> = new Set(config.roles);
   const vision = createVision(config, clock, log, metrics, roles.has("eyes"), (reason) => fatal(70, reason));
   const fleet = createFleet(
@@ -83,7 +86,7 @@ export const startProcess = async (loaded: LoadedConfig, outside: Outside, open:
   const { hub, cameras } = watching;
   const accounts = createAccounts(accountSettingsOf(loaded), clock);
   const keys = watchKeys(loaded, log);
-  const tree = pipeline(stagesOf(loaded, { roles, clock, store, metrics, hub, cameras, vision, accounts, keys }));
+  const tree = pipeline(stagesOf(loaded, { roles, clock, store, evidence, metrics, hub, cameras, vision, accounts, keys }));
   const world: World = {
     ...{ clock, random, bus, store, log },
     // The embedded log belongs to one process.
@@ -99,7 +102,7 @@ export const startProcess = async (loaded: LoadedConfig, outside: Outside, open:
   const stopPublishing = isPublishing ? await startPublishing({ bus, codec: world.codec, clock, metrics, publications }) : null;
   const unwatch = [watchLoop(metrics, clock), watchSystem(metrics, clock, bus, allTopics, system.snapshot)];
 
-  const ports = edgePorts(loaded, outside, { storage, metrics, vision, hub, cameras, system, roles, accounts, keys });
+  const ports = edgePorts(loaded, outside, { storage, evidence, metrics, vision, hub, cameras, system, roles, accounts, keys });
   const servings = serveRoles(loaded.config, roles, ports);
   await watching.start();
   for (const role of roles) log.info("role.started", { role });
@@ -132,6 +135,7 @@ const serveRoles = ({ server, observability }: Config, roles: ReadonlySet<Role>,
 
 type Parts = {
   readonly storage: Storage;
+  readonly evidence: Evidence;
   readonly metrics: Metrics;
   readonly vision: Vision;
   readonly hub: LiveHub;
@@ -143,10 +147,10 @@ type Parts = {
 };
 
 const edgePorts = ({ config, resolveSecret }: LoadedConfig, { clock, random, log }: Outside, parts: Parts): EdgePorts => {
-  const { storage, metrics, vision, hub, cameras, system, roles, accounts, keys } = parts;
+  const { storage, evidence, metrics, vision, hub, cameras, system, roles, accounts, keys } = parts;
   const { bus, store } = storage;
   return {
-    ...{ clock, random, log, metrics, version, bus, store, cameras },
+    ...{ clock, random, log, metrics, version, bus, store, evidence, cameras },
     tree: system.snapshot,
     checks: () => checksOf(roles, { bus, store, vision, quota: () => accounts.quota.view(clock.monotonicMs()) }),
     live: hub,

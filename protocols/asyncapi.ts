@@ -1,5 +1,6 @@
 /** The AsyncAPI 3 page of everything that travels: the WebSocket both ways, and the topics. A pure function of the declarations. */
 import { z } from "zod";
+import { alertNotifications } from "./alert.ts";
 import type { MessageDefinition } from "./message.ts";
 import type { TopicDefinition } from "./topic.ts";
 import { topics } from "./topics.ts";
@@ -74,7 +75,7 @@ const operation = (action: "send" | "receive", channel: string, definitions: rea
 export const asyncApi = (version: string): JsonObject => {
   const toServer: readonly MessageDefinition[] = Object.values(clientMessages);
   const toClient: readonly MessageDefinition[] = Object.values(serverMessages);
-  const all: readonly TopicDefinition<never>[] = Object.values(topics);
+  const all: readonly TopicDefinition<never>[] = [...Object.values(topics), alertNotifications];
   return {
     asyncapi: "3.0.0",
     info: { title: "Vedette", version, description: "Live messages over WebSocket, and the topics behind them." },

@@ -1,6 +1,7 @@
 /** The table of the system: every joint that is durable, in the order of the data's way. */
 import { CameraRecord } from "./camera.ts";
 import { DetectionResult } from "./detection.ts";
+import { Incident, incidentRecordId } from "./incident.ts";
 import { AssessmentTask } from "./task.ts";
 import { topic } from "./topic.ts";
 import { AssessmentResult, RiskUpdate } from "./verdict.ts";
@@ -56,12 +57,12 @@ export const topics = {
   incidents: topic({
     name: "incidents",
     doc: "What viewers are told: merged verdicts, and incidents as they open and close.",
-    messages: [RiskUpdate],
+    messages: [RiskUpdate, Incident],
     partitions: 16,
     retentionMs: 7 * 24 * hourMs,
     maxBytes: 1_048_576,
     group: null,
     keyOf: byCamera,
-    idOf: (update) => update.id,
+    idOf: (told) => (told.type === "incident" ? incidentRecordId(told) : told.id),
   }),
 } as const;

@@ -1,7 +1,8 @@
 /** scheduler → aggregator (topic `risk-assessment-results`) and aggregator → edge (`risk_update`, topic `incidents`). */
 import { z } from "zod";
+import { HazardType } from "./detection.ts";
 import { CameraId, MessageId, RiskLevel, TaskId, TimestampMs } from "./ids.ts";
-import { type Infer, message } from "./message.ts";
+import { Bytes, type Infer, message } from "./message.ts";
 
 export const AssessmentStatus = z.enum(["ok", "parse_error", "error", "expired", "degraded"]);
 export type AssessmentStatus = z.infer<typeof AssessmentStatus>;
@@ -44,6 +45,8 @@ export const AssessmentResult = message("assessment.result", "The outcome of one
     retryCount: z.int().min(0),
   }),
   error: z.string().max(300).optional(),
+  hazards: z.array(HazardType).max(8).optional().describe("By the rules, the worst first"),
+  evidence: Bytes.optional().describe("The group's picture, when the result tells of a danger"),
 });
 export type AssessmentResult = Infer<typeof AssessmentResult>;
 

@@ -6,6 +6,7 @@ import { z } from "zod";
 import { CameraStatus } from "./camera.ts";
 import { LiveDetection } from "./detection.ts";
 import { CameraId } from "./ids.ts";
+import { Incident } from "./incident.ts";
 import { type MessageDefinition, message } from "./message.ts";
 import { RiskUpdate } from "./verdict.ts";
 
@@ -69,6 +70,7 @@ export const serverMessages = {
     frame: z.string().optional().describe("The picture as a data URI, for clients that asked for it"),
   }),
   risk_update: message("risk_update", RiskUpdate.doc, { ...RiskUpdate.schema.shape, cursor: Cursor }),
+  incident: message("incident", Incident.doc, { ...Incident.schema.shape, cursor: Cursor }),
 } as const satisfies Record<string, MessageDefinition>;
 
 type Frames<Table extends Record<string, MessageDefinition>> = {

@@ -1,5 +1,6 @@
 /** The record of a task's outcome, and the form in which a paid one is kept until it is published. */
 import { resultIdOf } from "../../protocols/ids.ts";
+import { isIncidentLevel } from "../../protocols/incident.ts";
 import type { AssessmentTask } from "../../protocols/task.ts";
 import { AssessmentResult, type AssessmentStatus, type Verdict } from "../../protocols/verdict.ts";
 import { parseAnswer } from "./answer.ts";
@@ -31,7 +32,14 @@ const record = (
   results: [verdict],
   metadata,
   ...(error ? { error: error.slice(0, errorMax).toWellFormed() } : {}),
+  ...(task.hazards.length > 0 ? { hazards: [...new Set(task.hazards.map(({ type }) => type))] } : {}),
 });
+
+/** A result that tells of a danger takes the picture along, so that whoever keeps incidents needs no other source. */
+export const withEvidence = (result: AssessmentResult, image: Uint8Array): AssessmentResult => {
+  const level = result.results[0]?.riskLevel ?? result.ruleRiskLevel;
+  return isIncidentLevel(level) && image.byteLength > 0 ? { ...result, evidence: image } : result;
+};
 
 const without = (task: AssessmentTask, status: AssessmentStatus, assessedBy: string): Verdict => ({
   taskId: task.taskId,

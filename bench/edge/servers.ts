@@ -36,6 +36,7 @@ export const edgeBroadcaster = async (detections: readonly LiveDetection[]): Pro
     ...base,
     bus,
     store: createMemoryStore({ clock: systemClock }),
+    evidence: { read: async () => null },
     tree: () => ({ name: "vedette", state: "running" as const, restarts: 0, restartsLeft: 5, children: [] }),
     checks: () => ({}),
     cameras,

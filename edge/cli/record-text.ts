@@ -1,9 +1,11 @@
 /** A record as a line for people, or as JSON. */
 import { maskUrl } from "../../actors/camera/address.ts";
+import type { AlertNotification } from "../../protocols/alert.ts";
 import type { CameraRecord } from "../../protocols/camera.ts";
 import { createCodec } from "../../protocols/codec.ts";
 import type { DeadLetter } from "../../protocols/dead-letter.ts";
 import type { DetectionResult } from "../../protocols/detection.ts";
+import type { Incident } from "../../protocols/incident.ts";
 import type { Tagged } from "../../protocols/message.ts";
 import type { AssessmentTask } from "../../protocols/task.ts";
 import type { AssessmentResult, RiskUpdate } from "../../protocols/verdict.ts";
@@ -11,7 +13,15 @@ import type { BusRecord } from "../../runtime/bus.ts";
 import { declaredTopics } from "./records.ts";
 import { plain, sizeText } from "./text.ts";
 
-type Known = CameraRecord | DetectionResult | AssessmentTask | AssessmentResult | RiskUpdate | DeadLetter;
+type Known =
+  | CameraRecord
+  | DetectionResult
+  | AssessmentTask
+  | AssessmentResult
+  | RiskUpdate
+  | Incident
+  | AlertNotification
+  | DeadLetter;
 
 const codec = createCodec(declaredTopics.flatMap(({ messages }) => messages));
 
@@ -45,6 +55,10 @@ const saysOf = (message: Known): string => {
     }
     case "risk_update":
       return `camera ${message.cameraId} revision ${message.revision}: ${counted(message.results.length, "verdict")} of ${message.taskIdsOfRequest.length}, risk ${message.maxRiskLevel}${message.final ? `, final ${message.complete ? "and complete" : "but partial"}` : ""}`;
+    case "incident":
+      return `camera ${message.cameraId} incident ${message.hazard} ${message.phase} revision ${message.revision}: ${counted(message.messageIds.length, "sighting")}, risk ${message.level}`;
+    case "alert.notification":
+      return `device ${message.deviceId} ${message.deviceName}: ${message.alert.object} ${message.alert.event}`;
     case "dead.letter":
       return `${message.disposition} after ${counted(message.attempts, "attempt")}: ${message.reason}`;
   }

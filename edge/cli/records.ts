@@ -1,5 +1,6 @@
 /** The records of the configured bus, for looking only: what `tail`, `topics`, `dlq`, `replay` and `drive` read. */
 import type { LoadedConfig } from "../../config/load.ts";
+import { alertNotifications } from "../../protocols/alert.ts";
 import { deadLettersOf } from "../../protocols/dead-letter.ts";
 import type { TopicDefinition } from "../../protocols/topic.ts";
 import { topics } from "../../protocols/topics.ts";
@@ -12,6 +13,7 @@ import { embeddedRecords } from "./records/embedded.ts";
 /** Every topic that a start makes sure of. */
 export const declaredTopics: readonly TopicDefinition<never>[] = [
   ...Object.values(topics),
+  alertNotifications,
   ...[topics.detections, topics.tasks, topics.results].map(deadLettersOf),
 ];
 

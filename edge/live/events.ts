@@ -3,6 +3,7 @@
  * and commits nothing. The newest ones stay at hand, so that a client that comes back is served without asking the bus.
  */
 import { createCodec } from "../../protocols/codec.ts";
+import type { Incident } from "../../protocols/incident.ts";
 import { topics } from "../../protocols/topics.ts";
 import type { RiskUpdate } from "../../protocols/verdict.ts";
 import type { StreamType } from "../../protocols/websocket.ts";
@@ -20,7 +21,10 @@ export type LiveEvent = {
   readonly partition: number;
   readonly offset: number;
   readonly appendedAtMs: number;
-  readonly update: RiskUpdate;
+  /** Unique: a record that comes twice is told once. */
+  readonly id: string;
+  /** Null where it tells of an incident. */
+  readonly update: RiskUpdate | null;
   /** What it takes in memory, about. */
   readonly bytes: number;
   /** The whole frame, with the cursor behind this event. */
@@ -75,19 +79,19 @@ const createRing = () => {
     has: (id: string) => ids.has(id),
     push(event: LiveEvent) {
       events.push(event);
-      ids.add(event.update.id);
+      ids.add(event.id);
       bytes += event.bytes;
       if (events.length <= keptMax && bytes <= keptMaxBytes) return;
       // A quarter at once, so that a full ring does not move its entries with each event.
       const gone = events.splice(0, Math.ceil(events.length / 4));
       for (const old of gone) {
         bytes -= old.bytes;
-        ids.delete(old.update.id);
+        ids.delete(old.id);
         floor[old.partition] = old.offset + 1;
       }
     },
     after: (from: Position) => events.filter(({ partition, offset }) => offset >= (from[partition] ?? 0)),
-    find: (messageId: string) => events.findLast(({ update }) => update.messageId === messageId) ?? null,
+    find: (messageId: string) => events.findLast(({ update }) => update?.messageId === messageId) ?? null,
     clear() {
       events = [];
     },
@@ -125,28 +129,34 @@ export const createLiveEvents = ({ bus, clock, log, metrics, publish }: LiveEven
       metrics.dropped.inc({ actor: "live", type: "event", reason: decoded.failure.code });
       return null;
     }
-    const update = decoded.message as RiskUpdate; // the codec knows no other message
-    const { type, ...data } = update;
+    const message = decoded.message as RiskUpdate | Incident; // the codec knows no other message
+    const { type, ...data } = message;
     const { partition, offset, appendedAtMs } = record;
     const body = record.bytes.slice(); // what is read is a view on the bytes of a whole batch
     const wire: Wire = {
       json: once(() => JSON.stringify({ type, data: { ...data, cursor } })),
       msgpack: once(() => framed(type, body, { cursor })),
     };
-    return { type, cameraId: update.cameraId, partition, offset, appendedAtMs, update, bytes: 4 * body.byteLength, wire };
+    const { cameraId } = message;
+    const update = message.type === "risk_update" ? message : null;
+    const id = topic.idOf(message);
+    return { type, id, cameraId, partition, offset, appendedAtMs, update, bytes: 4 * body.byteLength, wire };
+  };
+
+  const noteUpdate = (update: RiskUpdate, isNew: boolean): void => {
+    const { cameraId, capturedAt } = update;
+    const before = latest.get(cameraId);
+    if (!before || before.capturedAt <= capturedAt) latest.set(cameraId, update);
+    if (latest.size > camerasMax) latest.delete(latest.keys().next().value ?? 0);
+    if (isNew) metrics.captureToVerdict.observe(Math.max(0, clock.nowMs() - capturedAt) / 1000);
   };
 
   const take = (record: BusRecord): void => {
     position[record.partition] = record.offset + 1;
     const event = read(record, formatCursor(position));
-    if (!event || ring.has(event.update.id)) return;
+    if (!event || ring.has(event.id)) return;
     ring.push(event);
-    const before = latest.get(event.cameraId);
-    if (!before || before.capturedAt <= event.update.capturedAt) latest.set(event.cameraId, event.update);
-    if (latest.size > camerasMax) latest.delete(latest.keys().next().value ?? 0);
-    if (record.offset >= (startedAt[record.partition] ?? 0)) {
-      metrics.captureToVerdict.observe(Math.max(0, clock.nowMs() - event.update.capturedAt) / 1000);
-    }
+    if (event.update) noteUpdate(event.update, record.offset >= (startedAt[record.partition] ?? 0));
     publish(event);
   };
 

@@ -87,6 +87,7 @@ export const exportRoutes = ({ bus, clock, log }: Pick<EdgePorts, "bus" | "clock
       async pull(controller) {
         try {
           const { done, value } = await batches.next();
+          if (!open.has(mark)) return; // broken off while the log was read
           if (done) {
             open.delete(mark);
             if (tail !== "") controller.enqueue(encoder.encode(tail));

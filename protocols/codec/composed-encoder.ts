@@ -73,9 +73,11 @@ const object = (form: ObjectForm, besides: readonly string[]): Write => {
       if (next < 0) return miss;
     }
     if (!isPlain(value, count + besides.length, known)) return miss;
-    if (headBytes === 1) room[at] = 0x80 | count;
-    else writeMapHead(count, at);
-    return next;
+    const end = writeMapHead(count, at);
+    const unused = at + headBytes - end;
+    if (unused === 0) return next;
+    room.copyWithin(end, at + headBytes, next); // of sixteen fields and more, so few are there that the head is short
+    return next - unused;
   };
 };
 

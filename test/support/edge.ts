@@ -282,6 +282,7 @@ export type EdgeOptions = {
   readonly clock?: Clock;
   readonly bus?: ArrayBus;
   readonly store?: Store;
+  readonly evidence?: EdgePorts["evidence"];
   readonly tokens?: readonly AuthToken[];
   readonly seeds?: readonly CameraSettings[];
   readonly limit?: number;
@@ -319,6 +320,7 @@ export const fakeEdge = async (options: EdgeOptions = {}): Promise<FakeEdge> => 
     live,
     llm: options.llm ?? null,
     store: options.store ?? mapStore(),
+    evidence: options.evidence ?? { read: async () => null },
     tree: () => ({ name: "vedette", state: "running", restarts: 0, restartsLeft: 5, children: [] }),
     checks: () => options.checks ?? { bus: { status: "up" } },
     probe: limitProbe(

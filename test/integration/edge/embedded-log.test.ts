@@ -98,7 +98,7 @@ test("a viewer resumes where it stood although the server was restarted meanwhil
   closers.push(() => events.stop());
   await within(5_000, "the newest to be at hand", async () => {
     const { events: replayed, missed } = await events.replay(parseCursor(cursor) ?? {});
-    const told = new Set(replayed.map(({ update }) => update.id));
+    const told = new Set(replayed.map(({ id }) => id));
     return missed === 0 && told.size === 90 && ids.slice(10).every(({ id }) => told.has(id));
   });
 });

@@ -1,6 +1,7 @@
 /** Guarantee 1: every group of every record in the log ends in exactly one result shown, or one counted reason. */
 import type { DeadLetter } from "../../../protocols/dead-letter.ts";
 import type { DetectionResult } from "../../../protocols/detection.ts";
+import type { Incident } from "../../../protocols/incident.ts";
 import type { RiskUpdate } from "../../../protocols/verdict.ts";
 import { type Ledger, readAdmission } from "./ledger.ts";
 
@@ -23,6 +24,22 @@ export const revisionsAscend = ({ updates }: Logs): readonly string[] => {
     last.set(messageId, update);
   }
   for (const { messageId, final } of last.values()) if (!final) violations.push(`${messageId}: no final revision`);
+  return violations;
+};
+
+/** Revisions of an incident ascend, and none follows the end. A crash may swallow one: the next says all that it said. */
+export const incidentsAscend = (incidents: readonly Incident[]): readonly string[] => {
+  const violations: string[] = [];
+  const last = new Map<string, Incident>();
+  for (const incident of incidents) {
+    const { id, revision, phase } = incident;
+    const before = last.get(id);
+    if (revision <= (before?.revision ?? 0))
+      violations.push(`incident ${id}: revision ${revision} after ${before?.revision ?? 0}`);
+    if (before?.phase === "end") violations.push(`incident ${id}: ${phase} after its end`);
+    if ((phase === "new") !== (revision === 1)) violations.push(`incident ${id}: revision ${revision} is ${phase}`);
+    last.set(id, incident);
+  }
   return violations;
 };
 

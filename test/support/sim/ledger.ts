@@ -6,6 +6,7 @@ import { decode } from "@msgpack/msgpack";
 import type { Codec } from "../../../protocols/codec.ts";
 import { resultIdOf } from "../../../protocols/ids.ts";
 import { topics } from "../../../protocols/topics.ts";
+import { RiskUpdate } from "../../../protocols/verdict.ts";
 import type { MailboxPolicy } from "../../../runtime/actor.ts";
 import type { BusRecord, Outgoing } from "../../../runtime/bus.ts";
 
@@ -130,8 +131,8 @@ export const createLedger = (codec: Codec): Ledger => {
         const name = `${record.topic}/${record.id}`;
         if (stored.has(name)) continue;
         stored.add(name);
-        if (record.topic !== topics.incidents.name) continue;
-        const update = codec.decode(record.type, record.bytes) as unknown as { messageId: string; final: boolean }; // what the topic carries
+        if (record.type !== RiskUpdate.type) continue;
+        const update = codec.decode(record.type, record.bytes) as unknown as RiskUpdate; // decoded by this type
         if (update.final) {
           unfinished.delete(update.messageId);
           stored.add(`final/${update.messageId}`);

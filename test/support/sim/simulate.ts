@@ -25,7 +25,7 @@ import { type ChildSpec, stageTaking, supervisor } from "../../../runtime/tree.t
 import { createSimulation } from "../simulation.ts";
 import { byCamera } from "../system.ts";
 import { bounds, type Mix, mixOf } from "./faults.ts";
-import { acknowledgedIsStored, everyGroupEndsOnce, type Logs, revisionsAscend } from "./guarantee.ts";
+import { acknowledgedIsStored, everyGroupEndsOnce, incidentsAscend, type Logs, revisionsAscend } from "./guarantee.ts";
 import { drainLosesNothing, quotasAreKept, whileRunning } from "./invariants.ts";
 import { createCameras, lanes } from "./lanes.ts";
 import { beginAgain, createLedger, type Life, newLife } from "./ledger.ts";
@@ -344,7 +344,7 @@ export const simulate = async (seed: number, options: SimulateOptions = {}): Pro
   begin();
   await comeToRest();
 
-  const [detections, updates, results, letters] = await ask(
+  const [detections, told, results, letters] = await ask(
     Promise.all([
       recentMessages(source.bus, codec, topics.detections, 0),
       recentMessages(source.bus, codec, topics.incidents, 0),
@@ -352,10 +352,12 @@ export const simulate = async (seed: number, options: SimulateOptions = {}): Pro
       Promise.all(taken.map((topic) => recentMessages(source.bus, codec, deadLettersOf(topic), 0))),
     ]),
   );
+  const updates = told.filter((each) => each.type === "risk_update");
   const logs: Logs = { detections, updates, letters: letters.flat() };
   for (const says of [
     ...acknowledgedIsStored(logs, acknowledged),
     ...revisionsAscend(logs),
+    ...incidentsAscend(told.filter((each) => each.type === "incident")),
     ...everyGroupEndsOnce(logs, ledger),
     ...quotasAreKept(ledger),
   ])

@@ -1,31 +1,48 @@
-import { expect, test } from "bun:test";
-import { aggregator } from "../../../actors/aggregator.ts";
+import { describe, expect, test } from "bun:test";
+import { factsOf, readIncident } from "../../../actors/aggregator/open-incidents.ts";
+import { type AggregatorArgs, aggregator } from "../../../actors/aggregator.ts";
 import { type TaskGeneratorReceives, taskGenerator } from "../../../actors/task-generator.ts";
+import { Incident, incidentFacts } from "../../../protocols/incident.ts";
+import type { Tagged } from "../../../protocols/message.ts";
 import type { AssessmentTask } from "../../../protocols/task.ts";
-import type { RiskUpdate, Verdict } from "../../../protocols/verdict.ts";
+import type { AssessmentResult, RiskUpdate, Verdict } from "../../../protocols/verdict.ts";
+import { systemClock } from "../../../runtime/clock.ts";
 import { createMetrics } from "../../../runtime/metrics.ts";
 import { partitionOf } from "../../../runtime/partition.ts";
+import { createMemoryStore } from "../../../runtime/store-memory.ts";
 import { aDetectionResult, aGroup, aResult } from "../../support/build.ts";
 import { type FakeContext, fakeContext } from "../../support/context.ts";
 
 type Heard = Parameters<(typeof aggregator)["on"]["overdue"]>[2];
 const context = () => fakeContext() as unknown as FakeContext<never> & Heard;
 
-const start = (updates: readonly RiskUpdate[] = []) => {
+const start = (
+  told: readonly (RiskUpdate | Incident)[] = [],
+  more: Partial<AggregatorArgs> = {},
+  store = createMemoryStore({ clock: systemClock }),
+  kept: readonly Incident[] = [],
+) => {
   const ctx = context();
-  const state = aggregator.start(
-    { deadlineMs: 10_000, graceMs: 5_000, outageMs: 60_000, metrics: createMetrics() },
-    ctx,
-    updates,
-  );
+  const args = { deadlineMs: 10_000, graceMs: 5_000, outageMs: 60_000, metrics: createMetrics(), ...more };
+  const state = aggregator.start(args, ctx, { told, kept, store });
   return {
     ctx,
-    hear: (task: AssessmentTask, verdict: Partial<Verdict> = {}) =>
-      aggregator.on["assessment.result"](state, aResult(task, verdict), ctx),
+    hear: (task: AssessmentTask, verdict: Partial<Verdict> = {}, more: Partial<AssessmentResult> = {}) =>
+      aggregator.on["assessment.result"](state, { ...aResult(task, verdict), ...more }, ctx),
     learn: (update: RiskUpdate) => aggregator.on.risk_update(state, update, ctx),
+    adopt: (incident: Incident) => aggregator.on.incident(state, incident, ctx),
     gone: (...partitions: number[]) => aggregator.on.gone(state, { type: "gone", partitions, of: 16 }, ctx),
     overdue: (messageId: string) => aggregator.on.overdue(state, { type: "overdue", messageId }, ctx),
-    said: () => ctx.asked.emits as RiskUpdate[],
+    said: () => (ctx.asked.emits as (RiskUpdate | Incident)[]).filter((each) => each.type === "risk_update"),
+    incidents: () => (ctx.asked.emits as (RiskUpdate | Incident)[]).filter((each) => each.type === "incident"),
+    look: () => aggregator.on["look-for-quiet"](state, { type: "look-for-quiet" }, ctx),
+    outcome: async (index: number) => {
+      const pipe = ctx.asked.pipes[index];
+      if (!pipe) throw new Error("nothing was asked for");
+      const told = await pipe.start(new AbortController().signal).then(pipe.done as (value: unknown) => Tagged, pipe.failed);
+      const handler = aggregator.on[told.type as "kept"] as (of: typeof state, message: Tagged, context: Heard) => unknown;
+      handler(state, told, ctx);
+    },
   };
 };
 
@@ -137,4 +154,200 @@ test("a request whose partition has gone is another's: its deadline passes in si
   expect(ctx.asked.timers.has("m1")).toBe(false);
   overdue("m1");
   expect(said()).toHaveLength(1);
+});
+
+describe("incidents", () => {
+  /** Task after task of one group, 3 s apart. */
+  const sightings = (count: number): AssessmentTask[] =>
+    Array.from({ length: count }, (_, index) => {
+      const [task] = tasksOf(1, { messageId: `s${index}`, capturedAt: 1_700_000_000_000 + index * 3_000 });
+      if (!task) throw new Error("a group makes a task");
+      return task;
+    });
+  const [first, second, third] = sightings(3) as [AssessmentTask, AssessmentTask, AssessmentTask];
+  const hazards = ["near-miss" as const];
+
+  test("sightings of one danger are one incident, told with each, until its end", () => {
+    const { ctx, hear, incidents, look } = start();
+    hear(first, { riskLevel: "medium" }, { hazards });
+    hear(second, { riskLevel: "high" }, { hazards });
+    hear(third, { riskLevel: "medium" }, { hazards });
+    ctx.timeMs = third.capturedAt + 14_999;
+    look();
+    expect(incidents()).toHaveLength(3);
+    ctx.timeMs += 1;
+    look();
+    look();
+    const { id } = incidents()[0] ?? {};
+    expect(incidents().map(({ revision, phase, level, messageIds }) => [revision, phase, level, messageIds.join()])).toEqual([
+      [1, "new", "medium", "s0"],
+      [2, "update", "high", "s0,s1"],
+      [3, "update", "high", "s0,s1,s2"],
+      [4, "end", "high", "s0,s1,s2"],
+    ]);
+    expect(incidents().every((each) => each.id === id)).toBeTrue();
+    expect(incidents()[3]).toMatchObject({
+      cameraId: first.cameraId,
+      groupKey: "g0",
+      hazard: "near-miss",
+      openedAt: first.capturedAt,
+      updatedAt: third.capturedAt,
+      endedAt: third.capturedAt,
+    });
+    expect(Incident.schema.safeParse(incidents()[3]).success).toBeTrue();
+  });
+
+  const level = (riskLevel: Verdict["riskLevel"]): Partial<Verdict> => ({ riskLevel });
+  test.each<[string, Partial<Verdict>, AssessmentResult["hazards"], string[]]>([
+    ["a low level is none", level("low"), ["near-miss"], []],
+    ["a danger that was rejected is none", { verdict: "rejected", riskLevel: "none" }, ["near-miss"], []],
+    [
+      "without a verdict the rules' level counts",
+      { status: "error", verdict: null, riskLevel: null },
+      ["near-miss"],
+      ["near-miss"],
+    ],
+    ["a danger that no rule has a name for", level("high"), undefined, ["other"]],
+    ["the worst of several names it", level("high"), ["wrong-way", "congestion"], ["wrong-way"]],
+  ])("%s", (_what, verdict, named, expected) => {
+    const { hear, incidents } = start();
+    hear(first, verdict, named ? { hazards: named } : {});
+    expect(incidents().map(({ hazard }) => String(hazard))).toEqual(expected);
+  });
+
+  test("another danger of the group is another incident; one of several that is known goes on", () => {
+    const { hear, incidents } = start();
+    hear(first, {}, { hazards: ["tailgating"] });
+    hear(second, {}, { hazards: ["wrong-way"] });
+    hear(third, {}, { hazards: ["stalled", "tailgating"] });
+    expect(incidents().map(({ hazard, revision }) => [hazard, revision])).toEqual([
+      ["tailgating", 1],
+      ["wrong-way", 1],
+      ["tailgating", 2],
+    ]);
+  });
+
+  test("what is kept of it can be listed, found and taken up again", () => {
+    const { ctx, hear, incidents } = start();
+    hear(first, {}, { hazards });
+    const [incident] = incidents();
+    if (!incident) throw new Error("an incident opens");
+    expect(ctx.asked.saves.map(({ key }) => key)).toEqual([
+      incidentFacts.at(incident),
+      incidentFacts.place(incident.id),
+      incidentFacts.open(incident.id),
+    ]);
+    expect(readIncident(ctx.asked.saves[2]?.bytes ?? new Uint8Array())).toEqual(incident);
+  });
+
+  test("after a restart it goes on under its id, and what had ended does not", () => {
+    const before = start();
+    before.hear(first, {}, { hazards });
+    const after = start([...before.incidents(), ...before.said()]);
+    after.hear(second, {}, { hazards });
+    expect(after.incidents()).toMatchObject([{ id: before.incidents()[0]?.id, revision: 2, messageIds: ["s0", "s1"] }]);
+    after.ctx.timeMs += 60_000;
+    after.look();
+    const later = start([...after.incidents(), ...after.said()]);
+    later.hear(third, {}, { hazards });
+    expect(later.incidents()).toMatchObject([{ revision: 1, messageIds: ["s2"] }]);
+  });
+
+  test.each([
+    ["that another aggregator goes on with is left to it", 1, []],
+    ["that nobody goes on with is ended", 0, ["end"]],
+  ])("an inherited incident %s", async (_what, ahead, phases) => {
+    const before = start();
+    before.hear(first, {}, { hazards });
+    const [incident] = before.incidents();
+    if (!incident) throw new Error("an incident opens");
+    const store = createMemoryStore({ clock: systemClock });
+    await store.put(factsOf({ ...incident, revision: incident.revision + ahead }));
+    const after = start([incident], {}, store);
+    after.ctx.timeMs += 60_000;
+    after.look();
+    expect(after.incidents()).toEqual([]);
+    await after.outcome(0);
+    after.look();
+    expect(after.incidents().map(({ phase }) => phase)).toEqual([...phases] as never);
+    expect(after.ctx.asked.pipes).toHaveLength(1);
+  });
+
+  test("what was saved and not told before a crash is told at the start, and its result changes nothing when it comes again", () => {
+    const before = start();
+    before.hear(first, {}, { hazards });
+    const kept = before.incidents();
+    const after = start([], {}, undefined, kept);
+    expect(after.incidents()).toEqual(kept);
+    after.hear(first, {}, { hazards });
+    after.hear(second, {}, { hazards });
+    expect(after.incidents().map(({ revision }) => revision)).toEqual([1, 2]);
+    expect(after.said().map(({ messageId }) => messageId)).toEqual(["s0", "s1"]);
+    expect(start(after.incidents(), {}, undefined, after.incidents().slice(-1)).incidents()).toEqual([]);
+  });
+
+  test("one goes with its partition: the new owner goes on with it, the old one forgets it", () => {
+    const before = start();
+    before.hear(first, {}, { hazards });
+    const [incident] = before.incidents();
+    if (!incident) throw new Error("an incident opens");
+    const after = start();
+    after.adopt(incident);
+    after.hear(second, {}, { hazards });
+    expect(after.incidents()).toMatchObject([{ id: incident.id, revision: 2 }]);
+    before.gone(partitionOf(String(first.cameraId), 16));
+    before.ctx.timeMs += 60_000;
+    before.look();
+    expect(before.incidents()).toHaveLength(1);
+  });
+
+  describe("pictures", () => {
+    const image = new Uint8Array([255, 216, 255]);
+    const keep = () => {
+      const kept: number[] = [];
+      const keepEvidence = async (cameraId: number): Promise<string> => {
+        kept.push(cameraId);
+        return `${cameraId}-${"ab".repeat(32)}`;
+      };
+      return { kept, keepEvidence };
+    };
+
+    test("one is stored before its incident is told, and one more when it gets worse", async () => {
+      const { kept, keepEvidence } = keep();
+      const { ctx, hear, incidents, outcome, said } = start([], { keepEvidence });
+      hear(first, { riskLevel: "medium" }, { hazards, evidence: image });
+      expect([said(), incidents()]).toEqual([[], []]);
+      await outcome(0);
+      expect(incidents()).toMatchObject([{ revision: 1, evidenceIds: [`${first.cameraId}-${"ab".repeat(32)}`] }]);
+      hear(second, { riskLevel: "medium" }, { hazards, evidence: image });
+      expect(ctx.asked.pipes).toHaveLength(1);
+      hear(third, { riskLevel: "high" }, { hazards, evidence: image });
+      await outcome(1);
+      expect(kept).toHaveLength(2);
+      expect(incidents().map(({ revision }) => revision)).toEqual([1, 2, 3]);
+    });
+
+    test("a result that comes twice while its picture is stored is told once", async () => {
+      const { keepEvidence } = keep();
+      const { hear, incidents, outcome, said } = start([], { keepEvidence });
+      for (let time = 0; time < 2; time++) hear(first, {}, { hazards, evidence: image });
+      await outcome(0);
+      await outcome(1);
+      expect([said().length, incidents().length]).toEqual([1, 1]);
+    });
+
+    test("one that cannot be stored is counted, and the incident is told without it", async () => {
+      const metrics = createMetrics();
+      const { hear, incidents, outcome } = start([], {
+        metrics,
+        keepEvidence: () => Promise.reject(new Error("the disk is full")),
+      });
+      hear(first, {}, { hazards, evidence: image });
+      await outcome(0);
+      expect(incidents()).toMatchObject([{ revision: 1, evidenceIds: [] }]);
+      expect((await metrics.dropped.get()).values).toMatchObject([
+        { labels: { type: "evidence", reason: "not_stored" }, value: 1 },
+      ]);
+    });
+  });
 });

@@ -397,6 +397,11 @@ test("the OpenAPI page names every route of the contract, and each reference in 
       "/api/dlq/replay",
       "/api/export/json",
       "/api/export/csv",
+      "/api/incidents",
+      "/api/incidents/{id}",
+      "/api/incidents/{id}/ack",
+      "/api/evidence/{id}",
+      "/api/alerts/hook",
     ].sort(),
   );
   const references = [...JSON.stringify(page).matchAll(/"\$ref":"#\/([^"]+)"/g)].map(([, path]) => path ?? "");

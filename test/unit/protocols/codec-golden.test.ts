@@ -11,6 +11,7 @@ import { createCodec } from "../../../protocols/codec.ts";
 import type { DeadLetter } from "../../../protocols/dead-letter.ts";
 import type { DetectedObject, DetectionResult, LiveDetection, TrafficGroup } from "../../../protocols/detection.ts";
 import type { FrameCaptured, FrameDetected, FrameTracked } from "../../../protocols/frame.ts";
+import type { Incident } from "../../../protocols/incident.ts";
 import type { AssessmentTask } from "../../../protocols/task.ts";
 import type { AssessmentResult, RiskUpdate, Verdict } from "../../../protocols/verdict.ts";
 import type { ClientMessage, ServerMessage } from "../../../protocols/websocket.ts";
@@ -166,6 +167,24 @@ const result: AssessmentResult = {
   metadata: { llmLatency: 1.25, llmModel: "qwen-vl-plus", apiKeyId: null, retryCount: 1 },
   error: "first attempt: 503",
 };
+const incident: Incident = {
+  type: "incident",
+  id: "6f1ed002ab5595859014ebf0951522d9",
+  revision: 2,
+  phase: "end",
+  cameraId: 300,
+  groupKey: "g17",
+  hazard: "near-miss",
+  level: "high",
+  openedAt: capturedAt,
+  updatedAt: capturedAt + 3_000,
+  endedAt: capturedAt + 3_000,
+  messageIds: [messageId],
+  verdicts: [confirmed],
+  evidenceIds: [`300-${"0f".repeat(32)}`],
+  ack: { label: true, note: "seen", by: "ops", at: capturedAt + 60_000 },
+};
+const { type: _incident, ...incidentFields } = incident;
 const update: RiskUpdate = {
   type: "risk_update",
   id: `${messageId}@1`,
@@ -244,10 +263,11 @@ const websocketMessages: readonly (ClientMessage | ServerMessage)[] = [
   { type: "camera_status", data: statusFields },
   { type: "detection_result", data: { ...liveFields, frame: "data:image/jpeg;base64,/9g=" } },
   { type: "risk_update", data: { ...updateFields, cursor } },
+  { type: "incident", data: { ...incidentFields, cursor } },
 ];
 
 type Value = { readonly type: string };
-const onBus: readonly Value[] = [captured, detected, tracked, live, recorded, task, result, update, camera, letter];
+const onBus: readonly Value[] = [captured, detected, tracked, live, recorded, task, result, update, incident, camera, letter];
 const values = new Map<string, Value>([
   ...onBus.map((value) => [value.type, value] as const),
   ...websocketMessages.map((message) => [`websocket.${message.type}`, overWebSocket(message)] as const),

@@ -21,7 +21,7 @@ const put = async (bus: ArrayBus, cameraId: number, count: number) => {
   await settlePromises();
   return updates.map(({ id }) => id);
 };
-const idsOf = (events: readonly LiveEvent[]): string[] => events.map(({ update }) => update.id);
+const idsOf = (events: readonly LiveEvent[]): string[] => events.map(({ id }) => id);
 const at = (cursor: string) => parseCursor(cursor) ?? {};
 
 describe("following", () => {
