@@ -75,8 +75,11 @@ const quotaTtlMs = 30 * 86_400_000;
 /** Bills of past days are looked up for a while. */
 const bookTtlMs = 40 * 86_400_000;
 
-/** After a saving the next is due in a second, and durable some time later: sends of two seconds may be unknown. */
-const unsavedMs = [0, keepMs];
+/**
+ * After a saving the next is due in a second, and durable some time later: calls of two seconds may be unknown. When the process
+ * crashed is unknown as well, so they count as the last before this start.
+ */
+const unsavedAgoMs = [0, keepMs];
 /** What may have been sent in one of those seconds: all that the limits let pass. */
 const unknownOf = ({ rps, rpm }: RateLimits): number => Math.ceil(rps ?? (rpm ?? 0) / 12);
 
@@ -97,6 +100,11 @@ export const createAccounts = (settings: AccountSettings, clock: Clock): Account
   const quotaKey = `quota:${owner}`;
   const bookKey = (day: string) => `ledger:${day}:${owner}`;
 
+  const keptFact = (isEnd: boolean): Fact => {
+    const kept = { atMs: clock.nowMs(), isEnd, ...quota.kept(clock.monotonicMs()) };
+    return { key: quotaKey, bytes: new TextEncoder().encode(JSON.stringify(kept)), ttlMs: quotaTtlMs };
+  };
+
   const recall = (bytes: Uint8Array) => {
     const data = readKept(bytes);
     if (!data) return;
@@ -105,9 +113,7 @@ export const createAccounts = (settings: AccountSettings, clock: Clock): Account
     const later = <T extends { readonly agoMs: number }>(seconds: readonly T[]) =>
       seconds.map((second) => ({ ...second, agoMs: second.agoMs + passedMs }));
     const unknown = (limit: RateLimits) =>
-      data.isEnd || unknownOf(limit) === 0
-        ? []
-        : unsavedMs.map((sinceMs) => ({ agoMs: passedMs - sinceMs, calls: unknownOf(limit), tokens: 0 }));
+      data.isEnd || unknownOf(limit) === 0 ? [] : unsavedAgoMs.map((agoMs) => ({ agoMs, calls: unknownOf(limit), tokens: 0 }));
     const kept: KeptQuota = {
       groups: Object.fromEntries(
         usual(groups).flatMap(({ name, limits: own }) => {
@@ -161,6 +167,8 @@ export const createAccounts = (settings: AccountSettings, clock: Clock): Account
         const known = book ? decodeBook(book) : null;
         if (known) ledger.recall(known);
         if (sent) recall(sent);
+        // Before the first call, so that a crash within the first second is known as one.
+        if (groups.length > 0) await store.put([keptFact(false)]).catch(() => {});
       })().catch((thrown) => {
         loading = null; // the next start tries again
         throw thrown;
@@ -169,10 +177,9 @@ export const createAccounts = (settings: AccountSettings, clock: Clock): Account
     },
     sending(isEnd) {
       const sends = quota.sends();
-      if (sends === keptSends && (!isEnd || sends === 0)) return [];
+      if (groups.length === 0 || (sends === keptSends && !isEnd)) return [];
       keptSends = sends;
-      const kept = { atMs: clock.nowMs(), isEnd, ...quota.kept(clock.monotonicMs()) };
-      return [{ key: quotaKey, bytes: new TextEncoder().encode(JSON.stringify(kept)), ttlMs: quotaTtlMs }];
+      return [keptFact(isEnd)];
     },
     booked() {
       const book = ledger.own(clock.nowMs());

@@ -54,6 +54,17 @@ describe("a restart", () => {
     expect(sendAll(second, clock)).toBe(0);
     expect(second.view().groups[0]?.used).toEqual({ rps: 5, rpm: 11 }); // of two seconds, whatever was sent in them
   });
+  test("after a kill within the first second counts as well, however long nothing had been sent", async () => {
+    const clock = virtualClock();
+    const store = createMemoryStore({ clock });
+    const first = await begun(store, clock);
+    await leave(first, store, clock, true);
+    await clock.advance(60_000);
+    const killed = await begun(store, clock);
+    expect(sendAll(killed, clock)).toBe(5);
+    const third = await begun(store, clock);
+    expect(sendAll(third, clock)).toBe(0);
+  });
   test("of the actor alone changes nothing: the store is read once", async () => {
     const clock = virtualClock();
     const store = createMemoryStore({ clock });
