@@ -89,6 +89,7 @@ test("what is committed is the lowest offset that is not settled", async () => {
   await it.send(0, 1, 2, 3);
   await it.clock.advance(1_000);
   expect(await it.committed()).toBe(1);
+  expect(it.system.snapshot().children[0]?.takes).toMatchObject({ topic: "jobs", inWork: 1 });
   await it.clock.advance(5_000);
   expect(await it.committed()).toBe(4);
 });

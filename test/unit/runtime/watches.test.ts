@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { actor, addressOf } from "../../../runtime/actor.ts";
-import { dynamic, stage } from "../../../runtime/tree.ts";
+import { dynamic, stage, supervisor } from "../../../runtime/tree.ts";
 import { aSystem, tolerant } from "../../support/system.ts";
 
 type Heard = { readonly type: "watch" | "unwatch" | "gone" | "fail"; readonly cameraId?: number };
@@ -112,5 +112,25 @@ test("a child that a keyed stage ends is heard of", async () => {
   await it.settle();
   it.system.stopChild(many, "7");
   await it.clock.advance(100);
+  expect(heard).toEqual(["gone"]);
+});
+
+test("an actor that is restarted for its sibling's sake is heard of, once", async () => {
+  const heard: string[] = [];
+  const within = addressOf<Heard>("root/s/target");
+  await using it = await aSystem([
+    supervisor("s", "one_for_all", tolerant, [
+      stage(watched, { args: undefined }),
+      stage(watched, { name: "sibling", args: undefined }),
+    ]),
+    stage(watcherOf(heard, within), { args: undefined }),
+  ]);
+  it.system.tell(watcherAt, { type: "watch" });
+  await it.settle();
+  it.system.fail("root/s/sibling", "drill");
+  await it.clock.advance(5_000);
+  expect(heard).toEqual(["gone"]);
+  it.system.tell(watcherAt, { type: "watch" });
+  await it.settle();
   expect(heard).toEqual(["gone"]);
 });
