@@ -41,7 +41,7 @@ export type Accounts = {
   readonly disable: (group: string, keyId: string, because: string) => boolean;
   readonly enable: (group: string, keyId: string) => boolean;
   readonly view: () => AccountsView;
-  /** Takes up what the store has, at the first call only. */
+  /** Takes up what the store has, at the first call only; says in it that calls may follow, at each. */
   readonly load: (store: Store) => Promise<void>;
   /** What is to be kept of the sending, when there was any since the last time. `isEnd`: nothing will be sent after it. */
   readonly sending: (isEnd: boolean) => readonly Fact[];
@@ -160,20 +160,21 @@ export const createAccounts = (settings: AccountSettings, clock: Clock): Account
         forecast: demand.forecast(capacity, nowMs),
       };
     },
-    load(store) {
+    async load(store) {
       loading ??= (async () => {
         const day = dayOf(clock.nowMs());
         const [sent, book] = await Promise.all([store.get(quotaKey), store.get(bookKey(day))]);
         const known = book ? decodeBook(book) : null;
         if (known) ledger.recall(known);
         if (sent) recall(sent);
-        // Before the first call, so that a crash within the first second is known as one.
-        if (groups.length > 0) await store.put([keptFact(false)]).catch(() => {});
       })().catch((thrown) => {
         loading = null; // the next start tries again
         throw thrown;
       });
-      return loading;
+      await loading;
+      // Before the first call, at a restart of the actor too, whose release said that it was the end: a crash that follows within
+      // a second must be known as one.
+      if (groups.length > 0) await store.put([keptFact(false)]).catch(() => {});
     },
     sending(isEnd) {
       const sends = quota.sends();

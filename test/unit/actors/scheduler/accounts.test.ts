@@ -71,7 +71,9 @@ describe("a restart", () => {
     const accounts = await begun(store, clock);
     sendAll(accounts, clock);
     await leave(accounts, store, clock, true);
-    await accounts.load(store);
+    const loaded = accounts.load(store);
+    await clock.advance(10);
+    await loaded;
     expect(accounts.view().groups[0]?.used).toEqual({ rps: 5, rpm: 5 });
   });
   test("remembers which form of answer a model takes", async () => {
