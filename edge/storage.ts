@@ -1,9 +1,11 @@
 /** The log and the store of one process: below its data directory, or where the configuration says. */
 import { join } from "node:path";
 import type { LoadedConfig } from "../config/load.ts";
+import { createCodec } from "../protocols/codec.ts";
 import type { TopicDefinition } from "../protocols/topic.ts";
 import type { Bus } from "../runtime/bus.ts";
 import { openKafkaBus } from "../runtime/bus-kafka.ts";
+import { lightened } from "../runtime/bus-lighter.ts";
 import { openSqliteBus } from "../runtime/bus-sqlite.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { Fault, StartRefused } from "../runtime/errors.ts";
@@ -41,7 +43,11 @@ export type OpenStorage = (
 
 export const openStorage: OpenStorage = async (loaded, topics, ports) => {
   const { store, publications } = await openStore(loaded, ports);
-  const bus = await openBus(loaded, ports);
+  const bus = lightened(await openBus(loaded, ports), {
+    codec: createCodec(topics.flatMap(({ messages }) => messages)),
+    topics,
+    omitted: (topic) => ports.metrics.dropped.inc({ actor: "bus", type: topic, reason: "picture_too_large" }),
+  });
   try {
     await bus.ensure(topics);
   } catch (thrown) {
@@ -58,8 +64,15 @@ export const openStorage: OpenStorage = async (loaded, topics, ports) => {
   };
 };
 
+/** What the configuration knows and this version does not do is refused, not passed over. */
+const refuseWhatIsNotHere = ({ format, tracksTopic }: LoadedConfig["config"]["kafka"]): void => {
+  if (format === "json") throw new StartRefused(78, "this version writes MessagePack to Kafka; leave out kafka.format: json");
+  if (tracksTopic !== null) throw new StartRefused(78, "this version writes no tracks to Kafka; leave out kafka.tracksTopic");
+};
+
 const openBus = async (loaded: LoadedConfig, { clock, log }: StoragePorts): Promise<Bus> => {
-  const { bus, data } = loaded.config;
+  const { bus, data, kafka } = loaded.config;
+  if (bus.driver === "kafka") refuseWhatIsNotHere(kafka);
   if (bus.driver === "kafka") return openKafkaBus(kafkaOptions(loaded, { clock, log }));
   const { dir, maxBytes, minFreeBytes } = data;
   return openSqliteBus({ directory: join(dir, "log"), maxBytes, minFreeBytes, clock, log });

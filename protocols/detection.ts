@@ -83,6 +83,14 @@ export const DetectionResult = message("detection.result", "One processed frame:
 });
 export type DetectionResult = Infer<typeof DetectionResult>;
 
+/** Leaves out the largest evidence picture and counts it; null when there is none left. */
+export const withoutLargestImage = (result: DetectionResult): DetectionResult | null => {
+  const [largest] = [...result.groupImages].sort((left, right) => right.image.length - left.image.length);
+  if (largest === undefined) return null;
+  const groupImages = result.groupImages.filter((each) => each !== largest);
+  return { ...result, groupImages, imagesOmitted: (result.imagesOmitted ?? 0) + 1 };
+};
+
 /** The same frame as viewers see it: the body of the WebSocket message of this name. */
 export const LiveDetection = message("detection_result", "One processed frame, for viewers.", {
   ...result,

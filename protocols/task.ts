@@ -24,3 +24,7 @@ export const AssessmentTask = message("assessment.task", "One group to be assess
   hazards: z.array(Hazard),
 });
 export type AssessmentTask = Infer<typeof AssessmentTask>;
+
+/** An empty picture says that it was left out; null when it is empty already. */
+export const withoutImage = (task: AssessmentTask): AssessmentTask | null =>
+  task.image.length === 0 ? null : { ...task, image: new Uint8Array(0) };

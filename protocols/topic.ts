@@ -12,6 +12,8 @@ export type TopicDefinition<M extends Tagged = Tagged> = {
   readonly group: string | null;
   /** Decides the partition; records of one key stay in order. */
   readonly keyOf: (message: M) => string;
+  /** The message without its largest picture, and saying so; null when it has none. For one that is above `maxBytes`. */
+  readonly lighter?: (message: M) => Tagged | null;
   /** Deterministic, so that a record written again after a crash is recognised. Unique within a topic. */
   readonly idOf: (message: M) => string;
 };

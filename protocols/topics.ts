@@ -1,8 +1,8 @@
 /** The table of the system: every joint that is durable, in the order of the data's way. */
 import { CameraRecord } from "./camera.ts";
-import { DetectionResult } from "./detection.ts";
+import { DetectionResult, withoutLargestImage } from "./detection.ts";
 import { Incident, incidentRecordId } from "./incident.ts";
-import { AssessmentTask } from "./task.ts";
+import { AssessmentTask, withoutImage } from "./task.ts";
 import { topic } from "./topic.ts";
 import { AssessmentResult, RiskUpdate } from "./verdict.ts";
 
@@ -31,6 +31,7 @@ export const topics = {
     group: "simple-task-generator",
     keyOf: byCamera,
     idOf: (result) => result.messageId,
+    lighter: withoutLargestImage,
   }),
   tasks: topic({
     name: "assessment-tasks",
@@ -42,6 +43,7 @@ export const topics = {
     group: "llm-task-scheduler",
     keyOf: byCamera,
     idOf: (task) => task.taskId,
+    lighter: withoutImage,
   }),
   results: topic({
     name: "risk-assessment-results",
