@@ -102,9 +102,13 @@ export class StageNode implements TreeNode, Route, CellOwner {
     const { shutdownMs } = this.#spec;
     if (this.#cell.state === "stopped") return;
     if (routes.get(this.path) === this) routes.delete(this.path);
-    const givenBack = this.#cell.stop(reason).then(() => true);
-    if (!(await Promise.race([givenBack, delay(clock, shutdownMs).then(() => false)])))
-      observer.failed(this.path, "release", `not given back within ${shutdownMs} ms`, undefined);
+    let cancel = () => {}; // a timer left behind would keep the cell from being collected
+    const late = new Promise<boolean>((resolve) => {
+      cancel = clock.after(shutdownMs, () => resolve(false));
+    });
+    const isInTime = await Promise.race([this.#cell.stop(reason).then(() => true), late]);
+    cancel();
+    if (!isInTime) observer.failed(this.path, "release", `not given back within ${shutdownMs} ms`, undefined);
   }
 
   snapshot(): ReturnType<TreeNode["snapshot"]> {
