@@ -4,7 +4,7 @@ import type { Tagged } from "../protocols/message.ts";
 import { type Address, addressOf } from "./actor.ts";
 import type { Clock } from "./clock.ts";
 import type { Envelope } from "./envelope.ts";
-import { Fault } from "./errors.ts";
+import { Fault, reasonOf } from "./errors.ts";
 import { releaseAll } from "./settlement.ts";
 
 const waitingMax = 1_000;
@@ -47,7 +47,12 @@ export const createAsks = (clock: Clock, codec: Codec, tell: (path: string, mess
           resolve(message as never); // whoever is asked answers with what the question's type says
         },
       });
-      if (!tell(to.path, question(addressOf(path)))) fail("nobody took the question");
+      try {
+        if (!tell(to.path, question(addressOf(path)))) fail("nobody took the question");
+      } catch (thrown) {
+        end();
+        reject(thrown);
+      }
     });
 
   return {
@@ -55,7 +60,11 @@ export const createAsks = (clock: Clock, codec: Codec, tell: (path: string, mess
     answered(replyTo, { type, bytes, causes }) {
       const asker = waiting.get(replyTo);
       if (!asker) return false;
-      asker.answer(codec.decode(type, bytes));
+      try {
+        asker.answer(codec.decode(type, bytes));
+      } catch (thrown) {
+        asker.fail(`its answer cannot be read: ${reasonOf(thrown)}`);
+      }
       releaseAll(causes);
       return true;
     },

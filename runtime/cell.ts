@@ -11,6 +11,7 @@
 import type { Tagged } from "../protocols/message.ts";
 import type { ActorDefinition } from "./actor.ts";
 import { Effects, type EffectsOwner, hasEffects } from "./cell/effects.ts";
+import type { CellOwner } from "./cell/failure.ts";
 import { FullTargets } from "./cell/full-targets.ts";
 import type { Outbox, Told } from "./cell/outbox.ts";
 import { armReceiveTimeout } from "./cell/receive-timeout.ts";
@@ -29,24 +30,11 @@ export type AnyDefinition = ActorDefinition<any, any, any, any, any>;
 /** `failed` and `ended` wait for the supervisor's decision; `stopped` is for good. */
 export type CellState = "starting" | "running" | "failed" | "ended" | "stopped";
 
-/** Why an incarnation is over. `isOrderly` when the actor itself asked for its end. */
-export type Failure = {
-  readonly path: string;
-  /** Of the keyed stage's instance; empty elsewhere. */
-  readonly key: string;
-  readonly reason: string;
-  readonly causeKeys: readonly string[];
-  readonly isOrderly?: boolean;
-};
-
 export type CellSpec = {
   readonly definition: AnyDefinition;
   readonly args: unknown;
   readonly tells: ReadonlySet<string>;
 };
-
-/** Who decides what follows when an incarnation is over. */
-export type CellOwner = { readonly cellFailed: (failure: Failure) => void };
 
 export type MailboxView = { readonly depth: number; readonly bytes: number; readonly oldestMs: number; readonly dropped: number };
 
@@ -253,11 +241,19 @@ export class Cell implements TurnOwner, EffectsOwner, Runnable {
   #next(): Envelope | null {
     const first = this.#system?.shift() ?? this.#control?.shift();
     if (first) return first;
-    const { ready } = this.#spec.definition;
-    if (this.#mailbox.depth() === 0 || ready?.(this.#actorState) === false || this.#isHeldBack()) return null;
+    if (this.#mailbox.depth() === 0 || !this.#isReady() || this.#isHeldBack()) return null;
     const envelope = this.#mailbox.take();
     if (this.#wakers && this.#mailbox.isBelowLowWater()) wakeAll(this.#wakers);
     return envelope;
+  }
+
+  #isReady(): boolean {
+    try {
+      return this.#spec.definition.ready?.(this.#actorState) !== false;
+    } catch (thrown) {
+      this.#failed("ready", thrown, noCauses);
+      return false;
+    }
   }
 
   /** Design rule 6: no turn while a target, or the way out, is above high water. Both call `resume` as they drain. */
@@ -286,6 +282,8 @@ export class Cell implements TurnOwner, EffectsOwner, Runnable {
 
   /** Builds the first or next incarnation. Rejects when the actor cannot start. */
   async start(): Promise<void> {
+    if (this.#state === "stopped" || this.#state === "running")
+      throw new Error(`${this.path} is ${this.#state} and cannot start`);
     this.#state = "starting";
     const { definition, args } = this.#spec;
     const mine = this.#incarnation;
@@ -330,6 +328,7 @@ export class Cell implements TurnOwner, EffectsOwner, Runnable {
 
   /** Ends the incarnation and gives back what it held; the mailbox stays, and `start` may follow. */
   async halt(reason: string): Promise<void> {
+    if (this.#state === "stopped") return;
     if (this.#state === "running") this.ports.watches.ended(this.path);
     this.#state = "failed";
     await this.#endIncarnation(reason);

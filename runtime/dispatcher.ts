@@ -30,21 +30,25 @@ export const systemDispatcher = (clock: Clock, defer: (run: () => void) => void)
     isDeferred = false;
     atMs = clock.monotonicMs();
     const endMs = atMs + sliceMs;
-    for (let turns = 0; next < queue.length && turns < sliceTurns; turns++) {
-      const runnable = queue[next++];
-      if (!runnable) break;
-      runnable.isQueued = false;
-      if (runnable.step() && !runnable.isQueued) {
-        runnable.isQueued = true;
-        queue.push(runnable);
+    try {
+      for (let turns = 0; next < queue.length && turns < sliceTurns; turns++) {
+        const runnable = queue[next++];
+        if (!runnable) break;
+        runnable.isQueued = false;
+        if (runnable.step() && !runnable.isQueued) {
+          runnable.isQueued = true;
+          queue.push(runnable);
+        }
+        atMs = clock.monotonicMs();
+        if (atMs >= endMs) break;
       }
-      atMs = clock.monotonicMs();
-      if (atMs >= endMs) break;
+    } finally {
+      // A fault of the runtime itself must not keep the others from their turns.
+      atMs = null;
+      queue = next === queue.length ? [] : queue.slice(next);
+      next = 0;
+      if (queue.length > 0) request();
     }
-    atMs = null;
-    queue = next === queue.length ? [] : queue.slice(next);
-    next = 0;
-    if (queue.length > 0) request();
   };
 
   const request = () => {

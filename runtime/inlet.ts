@@ -98,7 +98,9 @@ export const openInlet = async (
   const commit = (number: number, partition: Partition) => {
     if (partition.committing || partition.window.floor() === partition.committed) return;
     partition.committing = true;
-    clock.after(commitMs, () => void commitNow(number, partition));
+    clock.after(commitMs, () => {
+      if (!closed && !partition.revoked) void commitNow(number, partition); // else it was committed as the partition was left
+    });
   };
 
   const commitNow = async (number: number, partition: Partition) => {

@@ -1,8 +1,8 @@
 /** Runs the tree: starts children in order, restarts what fails by strategy and tolerance, stops in reverse. */
-import type { Failure } from "./cell.ts";
+import type { Failure } from "./cell/failure.ts";
 import { dynamicNode } from "./supervisor/dynamic.ts";
 import { finite, type NodePorts, type NodeState, type OnFailure, type TreeNode } from "./supervisor/node.ts";
-import { endInPhases, isRestarted } from "./supervisor/phases.ts";
+import { before, endInPhases, isRestarted } from "./supervisor/phases.ts";
 import { createRestarter } from "./supervisor/restarter.ts";
 import { StageNode } from "./supervisor/stage.ts";
 import type { ChildSpec, SupervisorSpec } from "./tree.ts";
@@ -51,6 +51,8 @@ const supervisorNode = (spec: SupervisorSpec, path: string, key: string, ports: 
   };
 
   const restart = async (failedPath: string, reason: string) => {
+    // It was started again meanwhile, for the sake of another that failed with it.
+    if (children.some((child) => child.cells().some(({ path: at, state: is }) => at === failedPath && is === "running"))) return;
     const affected = affectedBy(failedPath).filter((child) => !over.has(child));
     for (const child of [...affected].reverse()) {
       if (child.restart === "temporary") await endForGood(child, "its siblings are restarted");
@@ -93,7 +95,7 @@ const supervisorNode = (spec: SupervisorSpec, path: string, key: string, ports: 
     },
     async halt(reason) {
       state = "restarting";
-      void restarter.end(); // not awaited: the restarter that escalated is still within its own failure
+      await restarter.end(); // one of its own restarts may be under way
       for (const child of [...children].reverse()) {
         if (over.has(child)) continue;
         if (child.restart === "temporary") await endForGood(child, reason);
@@ -101,7 +103,7 @@ const supervisorNode = (spec: SupervisorSpec, path: string, key: string, ports: 
       }
     },
     async end(phase, reason, deadlineMs) {
-      if (phase === "intake") await restarter.end();
+      if (phase === "intake") await before(clock, deadlineMs, restarter.end());
       for (const child of [...children].reverse()) if (!over.has(child)) await child.end(phase, reason, deadlineMs);
       if (phase === "close") state = "stopped";
     },

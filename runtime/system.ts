@@ -6,6 +6,7 @@ import { type Asks, createAsks } from "./asks.ts";
 import type { Outgoing } from "./bus.ts";
 import type { Cell } from "./cell.ts";
 import { type Envelope, noCauses } from "./envelope.ts";
+import { reasonOf } from "./errors.ts";
 import type { Lease } from "./frame-pool.ts";
 import type { World } from "./ports.ts";
 import { traceId } from "./random.ts";
@@ -62,7 +63,13 @@ export const startSystem = async (
     world.observer.dropped(to, type, "dead_letter", 1);
     if (lease) world.frames.release(lease);
     abandonAll(causes, `${to} did not take it: ${why}`);
-    for (const seen of listeners) seen({ to, type, key, trace, why });
+    for (const seen of listeners) {
+      try {
+        seen({ to, type, key, trace, why });
+      } catch (thrown) {
+        world.observer.failed(to, "dead_letter", reasonOf(thrown), undefined); // a listener's fault is not the sender's
+      }
+    }
   };
 
   const route = (path: string, envelope: Envelope): Cell | null => {

@@ -82,6 +82,7 @@ export class Effects {
   /** The cell is over: what is not durable is let go, and its causes will be repeated. */
   close(): void {
     this.#outlet?.close();
+    this.#saves?.close();
   }
 }
 

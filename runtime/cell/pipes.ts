@@ -12,17 +12,16 @@ export type Pipes = {
 /** `outcome` takes over the hold on the causes. */
 export const createPipes = (outcome: (message: () => Tagged, causes: readonly Cause[], trace: string) => void): Pipes => {
   let aborter = new AbortController();
-  let pending = 0;
+  const running = new Set<readonly Cause[]>();
 
   return {
     run(pipe, causes, trace) {
       holdAll(causes);
-      pending++;
+      const held = [...causes]; // a list of its own, so that each pipe is known from the others
+      running.add(held);
       const { signal } = aborter;
       const ended = (message: () => Tagged) => {
-        pending--;
-        if (signal.aborted) abandonAll(causes, "the actor that asked for it is gone");
-        else outcome(message, causes, trace);
+        if (running.delete(held)) outcome(message, causes, trace);
       };
       new Promise((resolve) => resolve(pipe.start(signal))).then(
         (value) => ended(() => pipe.done(value)),
@@ -32,7 +31,11 @@ export const createPipes = (outcome: (message: () => Tagged, causes: readonly Ca
     abort(reason) {
       aborter.abort(new Error(reason));
       aborter = new AbortController();
+      // Not when they end: work that does not heed its signal must not keep a delivery for ever.
+      const given = [...running];
+      running.clear();
+      for (const causes of given) abandonAll(causes, reason);
     },
-    pending: () => pending,
+    pending: () => running.size,
   };
 };

@@ -10,6 +10,8 @@ const attemptsMax = 10;
 export type Saves = {
   readonly put: (facts: readonly Fact[], causes: readonly Cause[]) => void;
   readonly pending: () => number;
+  /** Nothing is tried again. */
+  readonly close: () => void;
   /** Resolves when nothing is being written any more. */
   readonly flushed: () => Promise<void>;
 };
@@ -17,6 +19,7 @@ export type Saves = {
 export const createSaves = (store: Store, clock: Clock, observer: Observer): Saves => {
   let pending = 0;
   let flushed: (() => void)[] = [];
+  let closed = false;
 
   const ended = () => {
     if (--pending > 0) return;
@@ -34,7 +37,11 @@ export const createSaves = (store: Store, clock: Clock, observer: Observer): Sav
       (thrown) => {
         observer.sendFailed("store", reasonOf(thrown));
         if (attempts < attemptsMax) {
-          clock.after(Math.min(5_000, 100 * 2 ** attempts), () => attempt(facts, causes, attempts + 1));
+          clock.after(Math.min(5_000, 100 * 2 ** attempts), () => {
+            if (!closed) return attempt(facts, causes, attempts + 1);
+            ended();
+            abandonAll(causes, "the stage stopped before its facts were durable");
+          });
           return;
         }
         ended();
@@ -48,6 +55,9 @@ export const createSaves = (store: Store, clock: Clock, observer: Observer): Sav
       pending++;
       holdAll(causes);
       attempt(facts, causes, 0);
+    },
+    close() {
+      closed = true;
     },
     pending: () => pending,
     flushed: () => (pending === 0 ? Promise.resolve() : new Promise((resolve) => flushed.push(resolve))),

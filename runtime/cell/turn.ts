@@ -117,9 +117,10 @@ export class Turn implements Context<Tagged, Tagged> {
     return (to, message, lease) => {
       const { path, tells } = this.#owner;
       if (!tells.has(to.path)) throw new Error(`${path} is not wired to ${to.path}: name it in the stage's "tells"`);
+      const asked = this.#asked();
       const envelope = this.#envelope(message, lease);
       if (lease) this.frames.retain(lease); // at once: the handler may give its own hold back before the turn ends
-      this.#asked().tells.push({ path: to.path, envelope });
+      asked.tells.push({ path: to.path, envelope });
     };
   }
   get reply(): Context<Tagged>["reply"] {

@@ -1,13 +1,18 @@
 /** One template, many children, by key: a camera each, a lane each. A child's failures count against that child alone. */
-import type { Cell, Failure } from "../cell.ts";
+
+import type { Failure } from "../cell/failure.ts";
+import type { Cell } from "../cell.ts";
 import { every } from "../clock.ts";
 import type { Envelope } from "../envelope.ts";
 import { reasonOf } from "../errors.ts";
 import { edgesOf } from "../tell-graph.ts";
 import type { ChildSpec, DynamicSpec } from "../tree.ts";
 import { finite, type NodePorts, type NodeState, type OnFailure, type SystemNode, type TreeNode } from "./node.ts";
-import { endInPhases, isRestarted } from "./phases.ts";
+import { before, endInPhases, isRestarted } from "./phases.ts";
 import { createRestarter, type Restarter } from "./restarter.ts";
+
+/** How long the end of a child waits for a restart of it that is under way. */
+const restartEndMs = 2_000;
 
 type CreateNode = (spec: ChildSpec, parentPath: string, key: string, ports: NodePorts, onFailure: OnFailure) => TreeNode;
 
@@ -31,8 +36,11 @@ class Child {
     this.#restarter.failed(failure);
   }
 
+  /** A restart under way ends first; its failures are forgotten. */
   async endRestarts(): Promise<void> {
-    await this.#restarter?.end();
+    const restarter = this.#restarter;
+    this.#restarter = null;
+    await restarter?.end();
   }
 
   snapshot(tolerated: number): SystemNode {
@@ -97,37 +105,38 @@ export const dynamicNode = (
   const create = (key: string, args: unknown): Child => {
     const childSpec = spec.child(key, args as never); // the dynamic address carried what the template takes
     const child = new Child(createNode(childSpec, path, key, ports, childFailed), spec.onDemand?.entry ?? null);
-    children.set(key, child);
     if (!isWired) wire(childSpec, child);
+    children.set(key, child);
     return child;
   };
 
   /** All children are wired alike, so the first shows what the template is wired to. */
   const wire = (childSpec: ChildSpec, { node, entry }: Child) => {
-    isWired = true;
     const edges = edgesOf(childSpec, node.path);
     if (edges.length > 0) ports.tellGraph.add(entry ? [...edges, [path, entry.path]] : edges);
+    isWired = true;
   };
 
   const begin = async (key: string, child: Child) => {
+    if (children.get(key) !== child) return; // it was ended before its turn came
     try {
       await child.node.start();
     } catch (thrown) {
+      if (children.get(key) !== child || state === "stopped") return;
       observer.failed(child.node.path, "start", reasonOf(thrown), undefined);
-      child.failed({ path: child.node.path, key, reason: reasonOf(thrown), causeKeys: [] }, makeRestarter);
+      childFailed({ path: child.node.path, key, reason: reasonOf(thrown), causeKeys: [] });
     }
   };
 
   const end = async (key: string, child: Child, reason: string) => {
     if (children.get(key) === child) children.delete(key);
-    await child.endRestarts();
+    await before(clock, clock.monotonicMs() + restartEndMs, child.endRestarts());
     await endInPhases(child.node, reason, clock.monotonicMs());
   };
 
   const startChild = (key: string, args: unknown) =>
     void inTurn(key, async () => {
-      const former = children.get(key);
-      if (former) await end(key, former, "replaced");
+      for (let former = children.get(key); former; former = children.get(key)) await end(key, former, "replaced");
       if (state === "stopped") return;
       if (children.size >= spec.childrenMax) throw new Error(`${path} has ${spec.childrenMax} children already`);
       await begin(key, create(key, args));
@@ -146,7 +155,6 @@ export const dynamicNode = (
       void inTurn(key, () => begin(key, child)); // after the end of a former one, when that is still under way
       return child;
     } catch (thrown) {
-      children.delete(key);
       observer.failed(`${path}/${key}`, "create", reasonOf(thrown), undefined);
       return null;
     }
@@ -183,12 +191,16 @@ export const dynamicNode = (
     },
     async halt(reason) {
       stopSweep();
-      for (const { node } of children.values()) await node.halt(reason);
+      await Promise.all(busy.values());
+      for (const child of children.values()) {
+        await child.endRestarts();
+        await child.node.halt(reason);
+      }
     },
     async end(phase, reason, deadlineMs) {
       if (phase === "intake") {
         stopSweep();
-        await Promise.all(busy.values());
+        await before(clock, deadlineMs, Promise.all(busy.values()));
       }
       if (phase === "close") {
         state = "stopped";
@@ -197,7 +209,7 @@ export const dynamicNode = (
       }
       await Promise.all(
         [...children.values()].map(async (child) => {
-          if (phase === "intake" || phase === "close") await child.endRestarts();
+          if (phase === "intake" || phase === "close") await before(clock, deadlineMs, child.endRestarts());
           await child.node.end(phase, reason, deadlineMs);
         }),
       );

@@ -1,5 +1,7 @@
 /** What every node of a running tree can do, and what it looks like from outside. */
-import type { Cell, Failure, MailboxView } from "../cell.ts";
+
+import type { Failure } from "../cell/failure.ts";
+import type { Cell, MailboxView } from "../cell.ts";
 import type { Envelope } from "../envelope.ts";
 import type { CellPorts } from "../ports.ts";
 import type { TellGraph } from "../tell-graph.ts";

@@ -1,6 +1,7 @@
 /** An orderly end, in phases that each node of a tree goes through before any begins the next. */
 
-import type { Failure } from "../cell.ts";
+import type { Failure } from "../cell/failure.ts";
+import type { Cancel, Clock } from "../clock.ts";
 import type { Restart } from "../tree.ts";
 import type { TreeNode } from "./node.ts";
 
@@ -22,3 +23,14 @@ export const endInPhases = async (node: TreeNode, reason: string, deadlineMs: nu
 /** Whether a child that failed, or ended by itself, is started again. */
 export const isRestarted = (restart: Restart, { isOrderly = false }: Failure): boolean =>
   restart === "permanent" || (restart === "transient" && !isOrderly);
+
+/** Waits for `work`, at most until `deadlineMs`: a restart may itself wait for something that is away. True when it was done. */
+export const before = async (clock: Clock, deadlineMs: number, work: Promise<unknown>): Promise<boolean> => {
+  let cancel: Cancel = () => {}; // a timer left behind would keep what waits from being collected
+  const late = new Promise<boolean>((resolve) => {
+    cancel = clock.after(Math.max(0, deadlineMs - clock.monotonicMs()), () => resolve(false));
+  });
+  const isDone = await Promise.race([work.then(() => true), late]);
+  cancel();
+  return isDone;
+};

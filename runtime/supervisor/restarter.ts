@@ -1,5 +1,5 @@
 /** What a supervisor does about a failure: wait, restart, or give up. */
-import type { Failure } from "../cell.ts";
+import type { Failure } from "../cell/failure.ts";
 import { delay } from "../clock.ts";
 import { reasonOf } from "../errors.ts";
 import { createIntensity, type Tolerance } from "../intensity.ts";
@@ -33,6 +33,7 @@ export const createRestarter = (
     while (!ending.signal.aborted) {
       const nowMs = ports.clock.monotonicMs();
       if (!intensity.allows(nowMs, last.causeKeys)) {
+        ending.abort(); // whoever hears of it decides on all that failed together
         ports.observer.escalated(path, last.reason);
         escalate({ path, key: last.key, reason: `too many failures: ${last.reason}`, causeKeys: [] });
         return;

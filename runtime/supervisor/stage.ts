@@ -1,12 +1,14 @@
 /** A leaf of the tree: one actor, and its way in from a topic. */
-import { Cell, type CellOwner, type Failure } from "../cell.ts";
+
+import type { CellOwner, Failure } from "../cell/failure.ts";
+import { Cell } from "../cell.ts";
 import { delay } from "../clock.ts";
 import type { Holdings } from "../holdings.ts";
-import { type Inlet, openInlet } from "../inlet.ts";
+import { type Inlet, openInlet, type TakesFrom } from "../inlet.ts";
 import { recentMessages } from "../recent.ts";
 import type { Restart, StageSpec } from "../tree.ts";
 import type { NodePorts, OnFailure, Route, TreeNode } from "./node.ts";
-import type { Phase } from "./phases.ts";
+import { before, type Phase } from "./phases.ts";
 
 /** A failed cell is on its way to its next incarnation. */
 const stateOf = {
@@ -28,6 +30,7 @@ export class StageNode implements TreeNode, Route, CellOwner {
   #restarts = -1;
   #lastError: string | undefined;
   #inlet: Inlet | null = null;
+  #joining: Promise<Inlet> | null = null;
 
   constructor(spec: StageSpec, path: string, key: string, ports: NodePorts, onFailure: OnFailure) {
     this.#spec = spec;
@@ -56,7 +59,19 @@ export class StageNode implements TreeNode, Route, CellOwner {
     await this.#cell.start();
     this.#restarts++;
     this.#ports.routes.set(this.path, this);
-    if (this.#spec.takes) this.#inlet ??= await openInlet(this.#spec.takes, this.#cell, this.#spec, this.#ports);
+    if (this.#spec.takes) await this.#join(this.#spec.takes);
+  }
+
+  /** Once, also when the cell fails and starts again while its group is being joined. */
+  async #join(takes: TakesFrom): Promise<void> {
+    this.#joining ??= openInlet(takes, this.#cell, this.#spec, this.#ports);
+    try {
+      this.#inlet = await this.#joining;
+    } catch (thrown) {
+      this.#joining = null;
+      throw thrown;
+    }
+    if (this.#cell.state === "stopped") await this.#inlet.close();
   }
 
   /** With others on the same topic, a new incarnation asks after the keys that are its own. */
@@ -70,7 +85,7 @@ export class StageNode implements TreeNode, Route, CellOwner {
   }
 
   halt(reason: string): Promise<void> {
-    return this.#cell.halt(reason);
+    return this.#within("release", "not given back", this.#cell.halt(reason));
   }
 
   async end(phase: Phase, reason: string, deadlineMs: number): Promise<void> {
@@ -86,7 +101,8 @@ export class StageNode implements TreeNode, Route, CellOwner {
       case "settle":
         return this.#waitUntil(() => isOver() || (cell.isQuiet() && (this.#inlet?.inWork() ?? 0) === 0), deadlineMs);
       case "commit":
-        return this.#inlet?.close();
+        if (this.#inlet) await this.#within("commit", "not committed", this.#inlet.close());
+        return;
       case "close":
         return this.#close(reason);
     }
@@ -98,17 +114,18 @@ export class StageNode implements TreeNode, Route, CellOwner {
   }
 
   async #close(reason: string): Promise<void> {
-    const { clock, observer, routes } = this.#ports;
-    const { shutdownMs } = this.#spec;
+    const { routes } = this.#ports;
     if (this.#cell.state === "stopped") return;
     if (routes.get(this.path) === this) routes.delete(this.path);
-    let cancel = () => {}; // a timer left behind would keep the cell from being collected
-    const late = new Promise<boolean>((resolve) => {
-      cancel = clock.after(shutdownMs, () => resolve(false));
-    });
-    const isInTime = await Promise.race([this.#cell.stop(reason).then(() => true), late]);
-    cancel();
-    if (!isInTime) observer.failed(this.path, "release", `not given back within ${shutdownMs} ms`, undefined);
+    await this.#within("release", "not given back", this.#cell.stop(reason));
+  }
+
+  /** What outside code holds up is said, and waited for no longer than the stage's shutdown time. */
+  async #within(type: string, failing: string, work: Promise<void>): Promise<void> {
+    const { clock, observer } = this.#ports;
+    const { shutdownMs } = this.#spec;
+    const isDone = await before(clock, clock.monotonicMs() + shutdownMs, work);
+    if (!isDone) observer.failed(this.path, type, `${failing} within ${shutdownMs} ms`, undefined);
   }
 
   snapshot(): ReturnType<TreeNode["snapshot"]> {

@@ -192,7 +192,7 @@ test("timers and pipes of an incarnation that is over are nobody's; what is on i
   expect(outcomes).toEqual([]);
   expect(ends).toEqual({
     timer: { reason: "its turn threw", isOwn: false },
-    pipe: { reason: "the actor that asked for it is gone", isOwn: false },
+    pipe: { reason: "its turn threw", isOwn: false },
     record: null,
   });
   begin({ pipes: [pipe] });

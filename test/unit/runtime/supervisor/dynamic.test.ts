@@ -44,6 +44,7 @@ test("a child is started with its arguments, replaced by one with others, and st
   it.system.startChild(many, "8", "one");
   it.system.startChild(many, "7", "two");
   await it.clock.advance(100);
+  await it.settle();
   expect(it.system.stages()).toEqual(["root/many/8-one", "root/many/7-two"]);
   it.system.tell(many, say("x"));
   it.system.stopChild(many, "8");
