@@ -16,7 +16,8 @@ const readyDefaultS = 60;
 /** The shutdown budget of a process, and a little. */
 const endMs = 12_000;
 const killedMs = 3_000;
-const askMs = 2_000;
+/** A process that loads its model holds its loop for a second or two. */
+const askMs = 10_000;
 
 const rolesOption: Option = {
   name: "roles",
