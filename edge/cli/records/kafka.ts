@@ -8,6 +8,7 @@ import { ensureTopics } from "../../../runtime/bus-kafka/ensure.ts";
 import { asFault } from "../../../runtime/bus-kafka/faults.ts";
 import { type KafkaTopic, kafkaTopic } from "../../../runtime/bus-kafka/topic.ts";
 import { openKafkaBus } from "../../../runtime/bus-kafka.ts";
+import { delay } from "../../../runtime/clock.ts";
 import { Fault } from "../../../runtime/errors.ts";
 import { silentLog } from "../../../runtime/log.ts";
 import { kafkaOptions } from "../../storage/kafka.ts";
@@ -145,6 +146,18 @@ export const openKafka = async (loaded: LoadedConfig, session: Session): Promise
   return openBus(loaded, session, found);
 };
 
+const raisedMs = 5_000;
+const lookMs = 100;
+
+/** The broker answers before all of it knows of the new partitions. */
+const raise = async (admin: Admin, { clock }: Session, topic: string, count: number): Promise<void> => {
+  await admin.createPartitions({ topicPartitions: [{ topic, count }] });
+  for (const endMs = clock.monotonicMs() + raisedMs; clock.monotonicMs() < endMs; await delay(clock, lookMs)) {
+    const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+    if ((topics[0]?.partitions.length ?? 0) >= count) return;
+  }
+};
+
 /** Makes topics, and gives those that are there more partitions; `replication` is clamped to the live brokers. */
 export const makeKafkaTopics = async (
   loaded: LoadedConfig,
@@ -164,8 +177,7 @@ export const makeKafkaTopics = async (
     for (const { definition, partitions, replication } of wanted) {
       const topic = configured(loaded, definition);
       const has = there.get(definition.name)?.partitions;
-      if (has !== undefined && partitions !== null && partitions > has)
-        await admin.createPartitions({ topicPartitions: [{ topic: topic.name, count: partitions }] });
+      if (has !== undefined && partitions !== null && partitions > has) await raise(admin, session, topic.name, partitions);
       const copies = replication ?? topic.replication;
       if (has === undefined && copies > brokers.length) clamped.push(topic.name);
       targets.push({ ...topic, replication: copies, partitions: partitions ?? topic.partitions });

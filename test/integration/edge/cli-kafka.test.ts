@@ -61,7 +61,7 @@ test("on an empty cluster everything is missing; init makes it, twice the same, 
     status: 0,
     err: expect.stringContaining("one copy a broker is the most, and the cluster has 1: cameras"),
   });
-  expect(made.out.trim().split("\n")).toHaveLength(8);
+  expect(made.out.trim().split("\n")).toHaveLength(9);
   expect(made.out).toContain("detection-results is made, 16 partitions");
   const again = await run(["topics", "init"]);
   expect(again).toMatchObject({ status: 0, err: "", out: expect.stringContaining("detection-results was there, 16 partitions") });
