@@ -126,8 +126,12 @@ export const createVision = (
     check() {
       const status = pool?.status();
       if (!status) return { status: "degraded", detail: trouble };
-      if (status.ready === 0) return { status: "down", detail: status.lastFailure ?? "no worker is ready" };
-      return { status: "up", detail: `${modelType} on ${status.ready} workers, ${status.provider ?? "cpu"}` };
+      const { ready, provider, lastFailure } = status;
+      if (ready > 0) return { status: "up", detail: `${modelType} on ${ready} workers, ${provider ?? "cpu"}` };
+      // Until its first worker is ready the process does what it does without a model; afterwards that is a failure.
+      return lastFailure === null
+        ? { status: "degraded", detail: "the model is being loaded" }
+        : { status: "down", detail: lastFailure };
     },
     async prepare(cameraUrls) {
       const clip = cameraUrls.includes(defaultClip)

@@ -21,7 +21,7 @@ export type Simulation = {
 /** How far promises get before the next step, before time moves on, and before a run ends: chains of awaits may be long. */
 const roundsOfStep = 6;
 /** More than the longest chain of promises that the runtime makes between two timers. */
-const roundsOfTime = 40;
+const roundsOfTime = 120;
 const roundsOfEnd = 500;
 
 const microtasks = async (rounds: number): Promise<void> => {
