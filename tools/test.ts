@@ -95,8 +95,12 @@ const commandOf = (
   report: string,
 ): [string, string[]] => {
   if (host) return [host.program, [...host.args, "test/support/portable/run.ts", report, ...files]];
-  // A broker that was started in the background is an orphan on purpose.
-  const judged = [...(name === "kafka" ? [] : ["--no-orphans"]), `--timeout=${testTimeoutMs}`, "--only-failures"];
+  // What was started in the background, a broker or by `vedette up`, is an orphan on purpose.
+  const judged = [
+    ...(name === "kafka" || name === "e2e" ? [] : ["--no-orphans"]),
+    `--timeout=${testTimeoutMs}`,
+    "--only-failures",
+  ];
   const args = ["test", ...judged, "--reporter=junit", `--reporter-outfile=${report}`, ...flags];
   return [process.execPath, [...args, ...files.map((file) => `./${file}`)]];
 };
