@@ -12,10 +12,13 @@ import type { Store } from "../runtime/store.ts";
 import { isWorthAPicture, sightingOf } from "./aggregator/incident.ts";
 import {
   adoptIncident,
+  type EndedIncidents,
+  endedOf,
   endQuiet,
   factsOf,
   knownOf,
   loadKept,
+  noteEnded,
   noteSighting,
   type OpenIncidents,
   openOf,
@@ -53,6 +56,7 @@ type State = {
   /** By messageId, oldest first; finished ones stay, so that a result that comes again is recognised. */
   readonly requests: Map<string, Request>;
   readonly open: OpenIncidents;
+  readonly ended: EndedIncidents;
   readonly store: Store;
 };
 type AggregatorContext = Context<Receives, Told>;
@@ -76,7 +80,8 @@ export const aggregator = actor<AggregatorArgs, State, Receives, Told, Loaded>({
 
   start(args, ctx, { told, kept, store }) {
     const incidents = told.filter((each) => each.type === "incident");
-    const state: State = { args, requests: new Map(), open: openOf([...kept, ...incidents], ctx.nowMs()), store };
+    const known = [...kept, ...incidents];
+    const state: State = { args, requests: new Map(), open: openOf(known, ctx.nowMs()), ended: endedOf(known), store };
     for (const update of told) if (update.type === "risk_update") learn(state, update);
     for (const request of state.requests.values()) if (!request.final) expect(state, request, ctx);
     for (const incident of untold(kept, incidents)) ctx.emit(incident); // under its id: who has it is not told again
@@ -119,6 +124,7 @@ export const aggregator = actor<AggregatorArgs, State, Receives, Told, Loaded>({
 
     incident: (state, incident, ctx) => {
       adoptIncident(state.open, incident, ctx.nowMs());
+      if (incident.phase === "end") noteEnded(state.ended, incident);
       return state;
     },
 
@@ -148,7 +154,7 @@ export const aggregator = actor<AggregatorArgs, State, Receives, Told, Loaded>({
       const { args, open, store } = state;
       // No result comes later than this after the frame it is about.
       const { ended, doubtful } = endQuiet(open, ctx.nowMs(), args.deadlineMs + args.graceMs);
-      for (const incident of ended) tell(incident, ctx);
+      for (const incident of ended) tell(state, incident, ctx);
       for (const { id } of doubtful) {
         ctx.pipe(
           () => store.get(incidentFacts.open(id)),
@@ -161,8 +167,10 @@ export const aggregator = actor<AggregatorArgs, State, Receives, Told, Loaded>({
     },
 
     "looked-up": (state, { id, stored }, ctx) => {
-      const ended = settleDoubt(state.open, id, stored && readIncident(stored));
-      if (ended) tell(ended, ctx);
+      const kept = stored && readIncident(stored);
+      if (kept?.phase === "end") noteEnded(state.ended, kept);
+      const ended = settleDoubt(state.open, id, kept);
+      if (ended) tell(state, ended, ctx);
       return state;
     },
 
@@ -197,7 +205,7 @@ const isNews = ({ args, requests }: State, result: AssessmentResult): boolean =>
 };
 
 const take = (state: State, result: AssessmentResult, evidenceId: string | null, ctx: AggregatorContext): void => {
-  const { args, requests, open } = state;
+  const { args, requests } = state;
   const request = withResult(requests.get(result.requestId) ?? openRequest(result), result);
   requests.set(request.messageId, request);
   ctx.emit(updateOf(request, `${result.taskId}_update`));
@@ -210,15 +218,16 @@ const take = (state: State, result: AssessmentResult, evidenceId: string | null,
 
   const sighting = sightingOf(result);
   if (sighting) {
-    const incident = noteSighting(open, sighting, evidenceId);
+    const incident = noteSighting(state, sighting, evidenceId);
     if (incident === "too_many") args.metrics.dropped.inc({ actor: "aggregator", type: Incident.type, reason: incident });
-    else if (incident) tell(incident, ctx);
+    else if (incident) tell(state, incident, ctx);
   }
   count(result, args.metrics);
   forgetOldest(state, ctx.nowMs());
 };
 
-const tell = (incident: Incident, ctx: AggregatorContext): void => {
+const tell = ({ ended }: State, incident: Incident, ctx: AggregatorContext): void => {
+  if (incident.phase === "end") noteEnded(ended, incident);
   ctx.emit(incident);
   for (const fact of factsOf(incident)) ctx.save(fact);
 };

@@ -221,10 +221,21 @@ export const openInlet = async (
     adjust();
   };
 
+  let below: Promise<void> | null = null;
+  /** One for all who wait, so that looking again does not leave one behind each time. */
+  const untilBelow = () => {
+    below ??= new Promise<void>((resolve) => {
+      cell.whenBelow(() => {
+        below = null;
+        resolve();
+      });
+    });
+    return below;
+  };
+
   /** As a message without a cause, and no faster than the stage takes them. */
   const hear = async (message: Tagged): Promise<void> => {
-    while (cell.isAboveHighWater() && !closed)
-      await Promise.race([new Promise<void>((wake) => cell.whenBelow(wake)), delay(clock, lookAgainMs)]);
+    while (cell.isAboveHighWater() && !closed) await Promise.race([untilBelow(), delay(clock, lookAgainMs)]);
     cell.offer({
       type: message.type,
       key: ports.keyOf(message),

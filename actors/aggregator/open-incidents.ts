@@ -14,7 +14,11 @@ type Open = {
 /** By id. */
 export type OpenIncidents = Map<string, Open>;
 
+/** Ids of incidents that ended, and of the tasks that told of them, oldest first: what is delivered again opens none of them anew. */
+export type EndedIncidents = Set<string>;
+
 export const openMax = 5_000;
+const endedIdsMax = 50_000;
 const pageMax = 1_000;
 
 const { ttlMs } = incidentFacts;
@@ -72,6 +76,20 @@ export const openOf = (incidents: Iterable<Incident>, nowMs: number): OpenIncide
   return open;
 };
 
+export const noteEnded = (ended: EndedIncidents, { id, verdicts }: Incident): void => {
+  for (const each of [id, ...verdicts.map(({ taskId }) => taskId)]) ended.add(each);
+  for (const oldest of ended) {
+    if (ended.size <= endedIdsMax) return;
+    ended.delete(oldest);
+  }
+};
+
+export const endedOf = (incidents: Iterable<Incident>): EndedIncidents => {
+  const ended: EndedIncidents = new Set();
+  for (const incident of incidents) if (incident.phase === "end") noteEnded(ended, incident);
+  return ended;
+};
+
 /** Told by the aggregator that heard its camera before: it is this one's own from now on. */
 export const adoptIncident = (open: OpenIncidents, told: Incident, nowMs: number): void => {
   const known = open.get(told.id);
@@ -93,16 +111,17 @@ export const untold = (kept: readonly Incident[], told: readonly Incident[]): re
   return kept.filter((incident) => !ids.has(incidentRecordId(incident)));
 };
 
-/** Puts the sighting in. Null when it is in already, `too_many` when there are too many incidents. */
+/** Puts the sighting in. Null when it is in already, also in one that ended; `too_many` when there are too many incidents. */
 export const noteSighting = (
-  open: OpenIncidents,
+  { open, ended }: { readonly open: OpenIncidents; readonly ended: EndedIncidents },
   sighting: Sighting,
   evidenceId: string | null,
 ): Incident | null | "too_many" => {
   const known = knownOf(open, sighting);
-  if (known && hasSighting(known, sighting)) return null;
+  if (ended.has(sighting.result.taskId) || (known && hasSighting(known, sighting))) return null;
   if (!known && open.size >= openMax) return "too_many";
   const incident = withSighting(known, sighting, evidenceId);
+  if (ended.has(incident.id)) return null; // its first task is no more among those that are kept of it
   const before = open.get(incident.id)?.quietFromMs ?? 0;
   open.set(incident.id, { incident, quietFromMs: Math.max(before, incident.updatedAt), isInherited: false });
   return incident;

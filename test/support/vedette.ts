@@ -115,12 +115,15 @@ export const startVedette = async (options: StartOptions = {}): Promise<Vedette>
   }
 };
 
-/** Runs it to its end: for starts that are refused, and for commands. */
-export const runVedette = async (
+export type Ran = { readonly status: number; readonly out: string; readonly err: string };
+
+/** Runs one of our programs to its end. */
+export const runProgram = async (
+  entry: string,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
-): Promise<{ readonly status: number; readonly out: string; readonly err: string }> => {
-  const child = Bun.spawn([process.execPath, join(root, "edge/main.ts"), ...args], {
+): Promise<Ran> => {
+  const child = Bun.spawn([process.execPath, join(root, entry), ...args], {
     cwd: root,
     env: { ...process.env, ...env },
     stdout: "pipe",
@@ -133,6 +136,10 @@ export const runVedette = async (
   ]);
   return { status, out, err };
 };
+
+/** A start that is refused. */
+export const runVedette = (args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ran> =>
+  runProgram("edge/main.ts", args, env);
 
 export type Viewer = Disposable & {
   readonly client: LiveClient;

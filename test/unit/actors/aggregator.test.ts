@@ -253,6 +253,21 @@ describe("incidents", () => {
     expect(later.incidents()).toMatchObject([{ revision: 1, messageIds: ["s2"] }]);
   });
 
+  test("a result that is delivered again after its incident has ended opens none, whether it was the first or a later one", () => {
+    const before = start();
+    before.hear(first, {}, { hazards });
+    before.hear(second, {}, { hazards });
+    before.ctx.timeMs += 60_000;
+    before.look();
+    expect(before.incidents().at(-1)).toMatchObject({ phase: "end", revision: 3 });
+    const after = start(before.incidents()); // what was said of the frames was lost
+    after.hear(first, {}, { hazards });
+    after.hear(second, {}, { hazards });
+    expect(after.incidents()).toEqual([]);
+    after.hear(third, {}, { hazards });
+    expect(after.incidents()).toMatchObject([{ revision: 1, messageIds: ["s2"] }]);
+  });
+
   test.each([
     ["that another aggregator goes on with is left to it", 1, []],
     ["that nobody goes on with is ended", 0, ["end"]],
