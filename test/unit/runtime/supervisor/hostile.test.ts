@@ -90,6 +90,54 @@ test("a lease handed on outside of a turn is not kept", async () => {
   expect(held).toBe(0);
 });
 
+test("a turn, or a start, that hands a lease on and then throws keeps none", async () => {
+  let held = 0;
+  const frames = { retain: () => held++, release: () => held-- } as unknown as FramePool;
+  const lease = { slot: 0, generation: 0 } as unknown as Lease;
+  let starts = 0;
+  const failing = anActor(
+    "a",
+    (_text, { tell }) => {
+      tell(at("root/b"), say("l"), lease);
+      throw new Error("after that");
+    },
+    {
+      start: (_args, { tell }) => {
+        if (++starts !== 2) return { made: 1 };
+        tell(at("root/b"), say("l"), lease);
+        throw new Error("after that");
+      },
+    },
+  );
+  const heard: string[] = [];
+  await using it = await aSystem(
+    [plain(anActor("b", (text) => heard.push(text))), stage(failing, { args: undefined, tells: [at("root/b")] })],
+    { frames },
+  );
+  it.system.tell(at("root/a"), say("x"));
+  await it.clock.advance(5_000);
+  expect([starts, held, heard]).toEqual([3, 0, []]);
+});
+
+test("children are started and stopped as the turn that asks for it returns, and not by one that throws", async () => {
+  const many = { path: "root/many" };
+  const parent = anActor("parent", (text, ctx) => {
+    if (text === "stop") ctx.stopChild(many, "7");
+    else ctx.startChild(many, text === "fail" ? "8" : "7", undefined);
+    if (text === "fail") throw new Error("after that");
+  });
+  await using it = await aSystem([dynamic("many", tolerant, (key) => plain(anActor(`c-${key}`, idle))), plain(parent)]);
+  const children = async (text: string) => {
+    it.system.tell(at("root/parent"), say(text));
+    await it.clock.advance(5_000);
+    await it.settle();
+    return it.system.stages().filter((path) => path !== "root/parent");
+  };
+  expect(await children("start")).toEqual(["root/many/c-7"]);
+  expect(await children("fail")).toEqual(["root/many/c-7"]);
+  expect(await children("stop")).toEqual([]);
+});
+
 test("an answer that cannot be read fails the question alone", async () => {
   const heard: string[] = [];
   const oracle = anActor("oracle", (_text, { reply }, { replyTo = "" }) => reply(at(replyTo), say("x".repeat(3_000_000))));
