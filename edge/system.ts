@@ -57,7 +57,7 @@ export type Running = {
 
 const allTopics: readonly TopicDefinition<never>[] = Object.values(topics);
 const everyTopic = [...allTopics, alertNotifications, ...[topics.detections, topics.tasks, topics.results].map(deadLettersOf)];
-/** Shutdown budget (design rule 27): work in hand is finished for so long of ten seconds. */
+/** Shutdown budget (rule 27): work in hand is finished for so long of ten seconds. */
 const drainMs = 6_000;
 
 /** What a message is about: its camera. */

@@ -96,7 +96,7 @@ export type LoadPorts = {
   readonly clock: Clock;
   readonly log: Log;
   /**
-   * The valid messages of a topic appended at or after `sinceMs`, in order per partition, at most 100,000 (design rule 10). Where
+   * The valid messages of a topic appended at or after `sinceMs`, in order per partition, at most 100,000 (rule 10). Where
    * processes share the topic that the stage takes: those of the keys that it has.
    */
   readonly recent: <M extends Tagged>(topic: TopicDefinition<M>, sinceMs: number) => Promise<readonly M[]>;

@@ -256,7 +256,7 @@ export class Cell implements TurnOwner, EffectsOwner, Runnable {
     }
   }
 
-  /** Design rule 6: no turn while a target, or the way out, is above high water. Both call `resume` as they drain. */
+  /** Rule 6: no turn while a target, or the way out, is above high water. Both call `resume` as they drain. */
   #isHeldBack(): boolean {
     if (this.#effects?.isAboveHighWater()) return true;
     return this.#fullTargets?.holdBack(() => this.resume()) ?? false;

@@ -246,7 +246,7 @@ export const openInlet = async (
       enqueuedAtMs: clock.monotonicMs(),
     });
   };
-  /** What the owner before has said of a partition's keys must be known before they are taken up (design rule 10). */
+  /** What the owner before has said of a partition's keys must be known before they are taken up (rule 10). */
   const adopt = async (number: number): Promise<void> => {
     if (!ports.isShared || !definition.adopt) return;
     const held = { partitions: new Set([number]), of };

@@ -1,5 +1,5 @@
 /**
- * A bounded queue of envelopes, by count and bytes, with a declared answer to overload (design D4).
+ * A bounded queue of envelopes, by count and bytes, with a declared answer to overload.
  * The ring is allocated on first use and grows up to the capacity, so that an idle actor costs little.
  */
 import type { MailboxPolicy, Overflow } from "./actor.ts";

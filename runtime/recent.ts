@@ -1,4 +1,4 @@
-/** Re-reads a stage's own output, so that it knows after a restart what it has said (design rule 10). */
+/** Re-reads a stage's own output, so that it knows after a restart what it has said (rule 10). */
 import type { Codec } from "../protocols/codec.ts";
 import type { Tagged } from "../protocols/message.ts";
 import type { TopicDefinition } from "../protocols/topic.ts";

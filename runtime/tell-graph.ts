@@ -1,5 +1,5 @@
 /**
- * Which stage may send messages to which. It has no cycle: a stage waits while a target of it is above high water (design rule 6),
+ * Which stage may send messages to which. It has no cycle: a stage waits while a target of it is above high water (rule 6),
  * and stages that wait for one another in a circle would wait for ever. Replies, outcomes and timers are no part of it.
  */
 import type { ChildSpec } from "./tree.ts";

@@ -21,7 +21,7 @@ export type StageSpec = {
   readonly restart: Restart;
   readonly definition: AnyDefinition;
   readonly args: unknown;
-  /** The stages it may send messages to. They must not lead back to it (design rule 6). */
+  /** The stages it may send messages to. They must not lead back to it (rule 6). */
   readonly tells: ReadonlySet<string>;
   readonly takes: TakesFrom | null;
   readonly shutdownMs: number;

@@ -11,6 +11,6 @@ export const modelPorts = (clock: Clock, log: Log, metrics: Metrics): ModelPorts
   clock,
   log,
   fetch: (url, init) => fetch(url, init),
-  fetchNpmWeights: (cacheDir) => fetchNpmWeights(cacheDir, { runProcess }),
+  fetchNpmWeights: () => fetchNpmWeights({ runProcess }),
   check: (model) => checkGolden(model, { clock, metrics }),
 });

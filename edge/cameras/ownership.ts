@@ -1,5 +1,5 @@
 /**
- * Which cameras this process watches when several share them (design rule 15): each is a key of the topic `cameras`, and
+ * Which cameras this process watches when several share them (rule 15): each is a key of the topic `cameras`, and
  * whoever is given its partition by the group `vedette-eyes` watches it. The group commits nothing; the records themselves
  * are read by the registry, which follows the whole topic.
  *

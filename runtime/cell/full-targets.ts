@@ -1,4 +1,4 @@
-/** The stages that one stage told something and found above high water. While one of them is, the sender takes no turn (design rule 6). */
+/** The stages that one stage told something and found above high water. While one of them is, the sender takes no turn (rule 6). */
 
 /** What a sender must know of a target. */
 export type Target = {

@@ -1,5 +1,5 @@
 /**
- * Which records may be what crashes the process (design rule 4). Nothing is written for a delivery: a record that crashes the
+ * Which records may be what crashes the process (rule 4). Nothing is written for a delivery: a record that crashes the
  * process is never settled, so its partition starts at it again and again. Only when a partition has started three times at one
  * offset, each time after a stop that was not in order, is the record there delivered alone, and each such try is noted before it
  * begins; after three of those it is set aside. A store that is away forgets, and nothing is suspected.

@@ -165,7 +165,7 @@ export const dynamicNode = (
   const isIdle = ({ node }: Child, idleMs: number): boolean =>
     node.cells().every((cell) => cell.isQuiet() && clock.monotonicMs() - cell.lastHeardMs > idleMs);
 
-  /** Ends children that heard nothing for long and hold nothing (design rule 2). */
+  /** Ends children that heard nothing for long and hold nothing (rule 2). */
   const sweep = (idleMs: number) => {
     for (const [key, child] of children) {
       if (!isIdle(child, idleMs)) continue;

@@ -18,10 +18,13 @@ type Part = {
 };
 
 const part = ({ name, seen, releases, loads }: Part) =>
-  actor<undefined, null, Say>({
+  actor<undefined, null, Say, never, null>({
     name,
     mailbox: { capacity: 8, overflow: "drop-newest" },
-    ...(loads ? { load: loads } : {}),
+    async load() {
+      await loads?.();
+      return null;
+    },
     start() {
       seen.push(`${name} starts`);
       return null;
