@@ -1,10 +1,10 @@
 import { test } from "bun:test";
-import { h264Clip, sampleClip } from "../support/h264.ts";
+import { h264Clip } from "../../tools/rtsp/h264.ts";
+import { startRtspServer } from "../../tools/rtsp/server.ts";
 import { testMedia } from "../support/media.ts";
-import { startRtspServer } from "../support/rtsp-server.ts";
 import { startVedette, view } from "../support/vedette.ts";
 
-const clip = sampleClip();
+const clip = testMedia("media/vtest.avi");
 const model = testMedia("models/yolox_nano.onnx");
 
 test.skipIf(!clip || !model)(

@@ -2,14 +2,15 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { systemClock } from "../../../../runtime/clock.ts";
-import { h264Clip, sampleClip } from "../../../support/h264.ts";
+import { h264Clip } from "../../../../tools/rtsp/h264.ts";
+import { testMedia } from "../../../support/media.ts";
 import { rateOf, watchSource } from "../../../support/source-probe.ts";
 import { tempDir } from "../../../support/temp-dir.ts";
 import { within } from "../../../support/wait.ts";
 
 setDefaultTimeout(20_000);
 
-const clip = sampleClip() ?? "";
+const clip = testMedia("media/vtest.avi") ?? "";
 
 describe.skipIf(clip === "")("a file (needs vtest.avi)", () => {
   const mediaDirs = [dirname(clip)];

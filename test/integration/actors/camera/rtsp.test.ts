@@ -2,14 +2,15 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "
 import { openMedia } from "../../../../actors/camera/node-av.ts";
 import { probe } from "../../../../actors/camera/probe.ts";
 import { systemClock } from "../../../../runtime/clock.ts";
-import { h264Clip, sampleClip } from "../../../support/h264.ts";
-import { type RtspServer, startRtspServer } from "../../../support/rtsp-server.ts";
+import { h264Clip } from "../../../../tools/rtsp/h264.ts";
+import { type RtspServer, startRtspServer } from "../../../../tools/rtsp/server.ts";
+import { testMedia } from "../../../support/media.ts";
 import { rateOf, watchSource } from "../../../support/source-probe.ts";
 import { within } from "../../../support/wait.ts";
 
 setDefaultTimeout(20_000);
 
-const clip = sampleClip();
+const clip = testMedia("media/vtest.avi");
 const quick = { backoff: { baseMs: 200, capMs: 400, resetAfterMs: 30_000 } };
 const check = async (target: string) => ({ kind: "rtsp" as const, target });
 
@@ -100,7 +101,7 @@ describe.skipIf(clip === null)("an RTSP camera (needs vtest.avi)", () => {
 
 test.skipIf(clip === null)("the test server also runs as a program (needs vtest.avi)", async () => {
   const path = await h264Clip(clip ?? "", { width: 640, height: 360, framesMax: 100 });
-  const script = new URL("../../../support/rtsp-server.ts", import.meta.url).pathname;
+  const script = new URL("../../../../tools/rtsp/server.ts", import.meta.url).pathname;
   const child = Bun.spawn([process.execPath, script, "--clip", path, "--fps", "25"], { stdout: "pipe", stderr: "inherit" });
   try {
     const { value } = await child.stdout.getReader().read();

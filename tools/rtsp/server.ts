@@ -1,11 +1,11 @@
 /**
  * A small RTSP 1.0 server (RFC 2326) that plays a looped H.264 file over TCP to any number of clients, and misbehaves on
- * request. As a program: `bun test/support/rtsp-server.ts --port 0 --clip clip.h264 --fps 10` prints its URL.
+ * request. As a program: `bun tools/rtsp/server.ts --port 0 --clip clip.h264 --fps 10` prints its URL.
  */
 import { parseArgs } from "node:util";
 import type { Socket, TCPSocketListener } from "bun";
 import { type Cancel, type Clock, systemClock } from "../../runtime/clock.ts";
-import { type H264Stream, readH264, stamp } from "./rtp-h264.ts";
+import { type AccessUnit, type H264Stream, readH264, stamp } from "./rtp-h264.ts";
 
 export type RtspServerOptions = {
   /** Annex-B H.264 with parameter sets before each key frame. */
@@ -13,6 +13,8 @@ export type RtspServerOptions = {
   readonly fps: number;
   readonly port?: number;
   readonly clock?: Clock;
+  /** A path that ends in a number, such as `/camera-7`, starts at a key frame and a moment of its own, as apart cameras do. */
+  readonly isStaggered?: boolean;
 };
 
 export type RtspServer = {
@@ -59,6 +61,21 @@ const sdp = (stream: H264Stream, fps: number): string => {
   ].join("\r\n");
 };
 
+/** Spreads whole numbers evenly over 0 to 1 (the golden ratio's sequence), so that neighbours are far apart. */
+const spread = (number: number): number => (number * 0.618_033_988_749_895) % 1;
+
+/** Where the stream of this path begins: at which unit, and how much later than it is asked for. */
+const beginning = (
+  url: string,
+  units: readonly AccessUnit[],
+  fps: number,
+): { readonly first: number; readonly waitMs: number } => {
+  const share = spread(Number(/(\d+)\/?$/.exec(url)?.[1] ?? 0));
+  const keys = units.flatMap(({ isKey }, index) => (isKey ? [index] : []));
+  const gop = units.length / Math.max(1, keys.length);
+  return { first: keys[Math.floor(share * keys.length)] ?? 0, waitMs: (share * gop * 1_000) / fps };
+};
+
 export const startRtspServer = async (options: RtspServerOptions): Promise<RtspServer> => {
   const { clip, fps, clock = systemClock } = options;
   const stream = readH264(new Uint8Array(await Bun.file(clip).arrayBuffer()));
@@ -79,11 +96,12 @@ export const startRtspServer = async (options: RtspServerOptions): Promise<RtspS
     if (written < bytes.length) socket.data.unsent = Buffer.concat([socket.data.unsent, bytes.subarray(written)]);
   };
 
-  const play = (socket: Socket<Client>) => {
-    const startedAt = clock.monotonicMs();
+  const play = (socket: Socket<Client>, url: string) => {
+    const { first, waitMs } = options.isStaggered ? beginning(url, stream.units, fps) : { first: 0, waitMs: 0 };
+    const startedAt = clock.monotonicMs() + waitMs;
     let frame = 0;
     const next = () => {
-      const unit = stream.units[frame % stream.units.length];
+      const unit = stream.units[(first + frame) % stream.units.length];
       // A client that reads too slowly misses pictures, as with a real camera.
       if (unit && !stalled && socket.data.unsent.length === 0) {
         socket.data.sequence = stamp(unit, socket.data.sequence, Math.round((frame * 90_000) / fps), 0x5eed);
@@ -93,7 +111,8 @@ export const startRtspServer = async (options: RtspServerOptions): Promise<RtspS
       socket.data.playing = clock.after(startedAt + (frame * 1000) / fps - clock.monotonicMs(), next);
     };
     socket.data.playing?.();
-    next();
+    if (waitMs === 0) next();
+    else socket.data.playing = clock.after(waitMs, next);
   };
 
   const answer = (socket: Socket<Client>, request: string) => {
@@ -123,7 +142,7 @@ export const startRtspServer = async (options: RtspServerOptions): Promise<RtspS
     if (method === "SETUP" && !transport.includes("/TCP")) return reply(461);
     if (method === "SETUP") return reply(200, [`Transport: RTP/AVP/TCP;unicast;interleaved=${channels}`, session]);
     reply(200, [session]);
-    if (method === "PLAY") play(socket);
+    if (method === "PLAY") play(socket, url);
     if (method === "TEARDOWN") socket.end();
   };
 
@@ -197,12 +216,18 @@ export const startRtspServer = async (options: RtspServerOptions): Promise<RtspS
 
 if (import.meta.main) {
   const { values } = parseArgs({
-    options: { port: { type: "string", default: "0" }, clip: { type: "string" }, fps: { type: "string", default: "10" } },
+    options: {
+      port: { type: "string", default: "0" },
+      clip: { type: "string" },
+      fps: { type: "string", default: "10" },
+      staggered: { type: "boolean", default: false },
+    },
   });
   if (!values.clip) {
     process.stderr.write("rtsp-server: --clip FILE (Annex-B H.264) is missing\n");
     process.exit(1);
   }
-  const server = await startRtspServer({ clip: values.clip, port: Number(values.port), fps: Number(values.fps) });
+  const { clip, port, fps, staggered } = values;
+  const server = await startRtspServer({ clip, port: Number(port), fps: Number(fps), isStaggered: staggered });
   process.stdout.write(`${server.url}\n`);
 }

@@ -1,11 +1,10 @@
-/** Annex-B H.264 from any clip, for the RTSP test server. Made once and kept under `.cache/test/`. */
+/** Annex-B H.264 from any clip, for the RTSP server. Made once and kept under `.cache/test/`. */
 import { existsSync } from "node:fs";
 import { mkdir, rename, rm } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { Decoder, Demuxer, Encoder } from "node-av/api";
 import { AV_LOG_QUIET, AV_PIX_FMT_YUV420P, FF_ENCODER_LIBX264 } from "node-av/constants";
 import { Log } from "node-av/lib";
-import { testMedia } from "./media.ts";
 
 export type H264Options = {
   readonly width?: number;
@@ -15,10 +14,7 @@ export type H264Options = {
   readonly framesMax?: number;
 };
 
-const repository = resolve(import.meta.dir, "../..");
-
-/** The sample clip, or null when this machine has none. */
-export const sampleClip = (name = "vtest.avi"): string | null => testMedia(`media/${name}`);
+const repository = resolve(import.meta.dirname, "../..");
 
 const encode = async (input: string, output: string, { width, height, gop = 5, framesMax = 795 }: H264Options): Promise<void> => {
   const demuxer = await Demuxer.open(input);
