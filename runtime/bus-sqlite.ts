@@ -4,7 +4,8 @@
  */
 import type { Appended, Bus, Position } from "./bus.ts";
 import { createBusReaders, keepReader, type Reader } from "./bus-readers.ts";
-import type { AppendCall, AppendedCall, LogCalls, OffsetCommit, Opened, WriteBatch } from "./bus-sqlite/calls.ts";
+import { packBatch, unpackWritten } from "./bus-sqlite/batch.ts";
+import type { AppendCall, AppendedCall, LogCalls, OffsetCommit, Opened } from "./bus-sqlite/calls.ts";
 import { appendedRecords, type KnownTopic, packRecords, placesOf, unpackRecords } from "./bus-sqlite/columns.ts";
 import { createLogState, type LogState } from "./bus-sqlite/state.ts";
 import type { Clock } from "./clock.ts";
@@ -92,17 +93,13 @@ const createBus = (
   };
 
   const write = async (items: readonly Item[]): Promise<readonly (readonly Appended[])[]> => {
-    const batch: WriteBatch = {
+    const batch = packBatch({
       nowMs: clock.nowMs(),
       calls: items.flatMap((item) => ("append" in item ? [item.append] : [])),
       commits: items.flatMap((item) => ("commit" in item ? [item.commit] : [])),
-    };
+    });
     try {
-      const { calls, usedBytes } = await worker.call(
-        "write",
-        batch,
-        batch.calls.map(({ bytes }) => bytes),
-      );
+      const { calls, usedBytes } = unpackWritten(await worker.call("write", batch, [...batch.buffers]));
       maintenance.written();
       state.wrote(usedBytes);
       let next = 0;
@@ -128,7 +125,7 @@ const createBus = (
     return places;
   };
 
-  const queue = createGroupCommit(clock, write);
+  const queue = createGroupCommit(write, setImmediate);
 
   const committed = async (topic: string, group: string): Promise<readonly number[]> => {
     queue.flush();

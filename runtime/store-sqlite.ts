@@ -87,7 +87,7 @@ const createStore = (
 ): Store => {
   let closed: Promise<void> | null = null;
 
-  const queue = createGroupCommit<Change, void>(clock, async (changes) => {
+  const queue = createGroupCommit<Change, void>(async (changes) => {
     const buffers = changes.flatMap((change) =>
       "put" in change ? change.put.map(({ bytes }) => bytes.buffer as ArrayBuffer) : [],
     ); // made in `put`
@@ -100,7 +100,7 @@ const createStore = (
     state.wrote();
     maintenance.written();
     return changes.map(() => undefined);
-  });
+  }, setImmediate);
 
   const maintenance = startMaintenance({
     clock,

@@ -1,5 +1,6 @@
 /** What the bus asks of the Worker that has the log file. Topics travel by their number in the file, bytes in one buffer a call. */
 import type { TopicState } from "../bus.ts";
+import type { PackedBatch, PackedWritten } from "./batch.ts";
 
 export type RecordColumns = {
   readonly topics: number[];
@@ -20,18 +21,14 @@ export type OffsetCommit = {
   readonly offset: number;
 };
 
-export type WriteBatch = {
-  readonly nowMs: number;
-  readonly calls: readonly AppendCall[];
-  readonly commits: readonly OffsetCommit[];
-};
+/** A record that was there already: its index in the append, and the partition where it is. */
+export type Duplicate = { readonly index: number; readonly partition: number };
 
 /** The places of one append's records, and its bytes back for those who read along. */
 export type AppendedCall = {
-  readonly offsets: number[];
-  readonly atMs: number[];
-  /** The records that were there already: their index, and the partition where they are. */
-  readonly duplicates: readonly { readonly index: number; readonly partition: number }[];
+  readonly offsets: ArrayLike<number>;
+  readonly atMs: ArrayLike<number>;
+  readonly duplicates: readonly Duplicate[];
   readonly bytes: ArrayBuffer;
 };
 
@@ -71,7 +68,7 @@ export type LogCalls = {
     readonly topics: readonly TopicSpec[];
     readonly nowMs: number;
   }) => readonly { readonly number: number; readonly partitions: number }[];
-  readonly write: (batch: WriteBatch) => { readonly calls: readonly AppendedCall[]; readonly usedBytes: number };
+  readonly write: (batch: PackedBatch) => PackedWritten;
   /** At most `limit` records, fewer when they pass `bytesMax`, at least one when there is one. */
   readonly read: (args: {
     readonly topic: number;

@@ -1,11 +1,13 @@
 /** The embedded log on its file. Synchronous, and without a clock of its own: it runs in the bus's Worker. */
 import type { Database } from "bun:sqlite";
 import type { TopicState } from "../bus.ts";
-import type { AppendCall, AppendedCall, LogCalls, OffsetCommit } from "./calls.ts";
+import type { WriteBatch, WrittenBatch } from "./batch.ts";
+import type { AppendCall, AppendedCall, Duplicate, LogCalls, OffsetCommit } from "./calls.ts";
 import { createCatalog, type Partition } from "./catalog.ts";
 import { createRetention } from "./retention.ts";
 
-export type LogFile = Pick<LogCalls, "ensure" | "write" | "read" | "offsetAt" | "states" | "committed" | "join"> & {
+export type LogFile = Pick<LogCalls, "ensure" | "read" | "offsetAt" | "states" | "committed" | "join"> & {
+  readonly write: (batch: WriteBatch) => WrittenBatch;
   readonly prune: (args: Parameters<LogCalls["prune"]>[0]) => boolean;
   readonly usedBytes: () => number;
   /** Reads and writes what a start and the first append need, and leaves the file as it was: throws where it is damaged. */
@@ -48,7 +50,7 @@ export const createLogFile = (database: Database): LogFile => {
   const append = (nowMs: number, { records, bytes }: AppendCall): AppendedCall => {
     const offsets: number[] = [];
     const atMs: number[] = [];
-    const duplicates: { index: number; partition: number }[] = [];
+    const duplicates: Duplicate[] = [];
     let start = 0;
     for (const [index, id] of records.ids.entries()) {
       const topic = catalog.topic(records.topics[index] ?? -1);

@@ -3,6 +3,7 @@ import { statfsSync } from "node:fs";
 import { join } from "node:path";
 import { closeSqliteFile, damageMet, openSqliteFile } from "../sqlite/file.ts";
 import { answerCalls } from "../sqlite/worker-calls.ts";
+import { packWritten, unpackBatch } from "./batch.ts";
 import type { LogCalls } from "./calls.ts";
 import { migrations } from "./catalog.ts";
 import { createLogFile, type LogFile } from "./log-file.ts";
@@ -45,8 +46,8 @@ answerCalls<LogCalls>(
     },
     ensure: (args) => ({ value: log().file.ensure(args) }),
     write(batch) {
-      const value = log().file.write(batch);
-      return { value, transfer: value.calls.map(({ bytes }) => bytes) };
+      const value = packWritten(log().file.write(unpackBatch(batch)));
+      return { value, transfer: [...value.buffers] };
     },
     read(args) {
       const value = log().file.read(args);

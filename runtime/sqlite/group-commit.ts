@@ -1,14 +1,10 @@
 /**
- * Group commit: what is submitted within a few milliseconds becomes durable together. An idle log commits at once; a busy
- * one waits at most 5 ms or until 100 records are there, and no longer than four times what a commit takes.
+ * Group commit: what is submitted while one batch is written becomes durable together with the next. A log with nothing under
+ * way writes at once what one turn of the loop submits; it never waits for more, for a commit under way is wait enough.
  */
-import type { Cancel, Clock } from "../clock.ts";
 import { Fault } from "../errors.ts";
 
-const lingerMaxMs = 5;
-const lingerPerCommit = 4;
-const enoughRecords = 100;
-/** While one batch is written a larger one gathers, so that a sync is shared by more. */
+/** So much goes on its way while a batch is written: it keeps the writer at work, and is enough for a sync of its own. */
 const enoughWhileBusy = 400;
 const batchRecordsMax = 1_000;
 const batchBytesMax = 8 * 1_048_576;
@@ -32,19 +28,16 @@ type Waiting<Item, Result> = {
   readonly outcome: PromiseWithResolvers<Result>;
 };
 
-/** `write` answers item by item, in order. */
+/** `write` answers item by item, in order; `defer` calls back when the turn of the loop has ended. */
 export const createGroupCommit = <Item, Result>(
-  clock: Clock,
   write: (items: readonly Item[]) => Promise<readonly Result[]>,
+  defer: (run: () => void) => void,
 ): GroupCommit<Item, Result> => {
   const waiting: Waiting<Item, Result>[] = [];
   let waitingRecords = 0;
   let waitingBytes = 0;
   let inFlight = 0;
-  let sentAtMs = Number.NEGATIVE_INFINITY;
-  /** What the last commit took; at first unknown, so the longest wait holds. */
-  let commitMs = lingerMaxMs / lingerPerCommit;
-  let cancel: Cancel | null = null;
+  let isDeferred = false;
   let quiet = Promise.withResolvers<void>();
   quiet.resolve();
 
@@ -66,50 +59,29 @@ export const createGroupCommit = <Item, Result>(
   };
 
   const send = async () => {
-    cancel?.();
-    cancel = null;
     const batch = next();
     inFlight++;
-    const startedMs = clock.monotonicMs();
-    sentAtMs = startedMs;
     try {
       const results = await write(batch.map(({ item }) => item));
       for (const [index, { outcome }] of batch.entries()) outcome.resolve(results[index] as Result); // one result an item
     } catch (thrown) {
       for (const { outcome } of batch) outcome.reject(thrown);
     }
-    commitMs = clock.monotonicMs() - startedMs;
     inFlight--;
     if (isQuiet()) quiet.resolve();
     else schedule();
   };
 
-  const schedule = () => {
-    if (waiting.length === 0 || inFlight >= inFlightMax) return;
-    if (waitingRecords >= (inFlight === 0 ? enoughRecords : enoughWhileBusy)) return void send();
-    if (cancel !== null) return;
-    const waitMs = sentAtMs + Math.min(lingerMaxMs, lingerPerCommit * commitMs) - clock.monotonicMs();
-    if (waitMs > 0) {
-      cancel = clock.after(waitMs, () => {
-        cancel = null;
-        sendWaiting();
-      });
-      return;
-    }
-    // What the same turn of the loop submits goes along.
-    let cancelled = false;
-    cancel = () => {
-      cancelled = true;
-    };
-    queueMicrotask(() => {
-      if (cancelled) return;
-      cancel = null;
-      sendWaiting();
-    });
-  };
+  const isTime = () => waiting.length > 0 && (inFlight === 0 || (inFlight < inFlightMax && waitingRecords >= enoughWhileBusy));
 
-  const sendWaiting = () => {
-    if (waiting.length > 0 && inFlight < inFlightMax) void send();
+  const schedule = () => {
+    if (isDeferred || !isTime()) return;
+    isDeferred = true;
+    // What the same turn of the loop submits goes along, and so does what those submit whose records have just become durable.
+    defer(() => {
+      isDeferred = false;
+      while (isTime()) void send();
+    });
   };
 
   return {
