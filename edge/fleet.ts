@@ -15,7 +15,7 @@ export const createFleet = (
   eyes: Eyes,
   equipment: Omit<CameraArgs, "settings" | "ownerEpoch">,
   withLogin: (settings: CameraSettings) => CameraSettings,
-): Fleet & { readonly release: () => void } => {
+): Fleet & { readonly isWaiting: () => boolean; readonly release: () => void } => {
   const waiting = new Map<number, CameraArgs>();
   let released = false;
   return {
@@ -27,6 +27,7 @@ export const createFleet = (
     stop(id) {
       if (!waiting.delete(id)) eyes.stop(String(id));
     },
+    isWaiting: () => waiting.size > 0,
     release() {
       released = true;
       for (const [id, args] of waiting) eyes.start(String(id), args);

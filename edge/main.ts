@@ -1,57 +1,23 @@
-/** `bun run start`: configuration, one process, signals, an orderly end. */
+/**
+ * `bun run start`: reads the configuration, and becomes the process that is asked for. What it imports is loaded twice where
+ * the environment is set by starting once more, so all that runs stands behind one import.
+ */
 import { loadConfig, processEnvironment } from "../config/load.ts";
-import { checkReport, printConfig } from "../config/print.ts";
-import { delay, systemClock } from "../runtime/clock.ts";
 import { reasonOf, StartRefused } from "../runtime/errors.ts";
-import { systemRandom } from "../runtime/random.ts";
 import { parseStart, startUsage } from "./arguments.ts";
 import { relaunch } from "./launch.ts";
-import { createLog } from "./log.ts";
-import { type Running, startProcess } from "./system.ts";
-
-/** Everything is given back by then, or the process ends without. */
-const shutdownMs = 10_000;
 
 const start = async (): Promise<void> => {
   const { action, config: options } = parseStart(process.argv.slice(2));
   if (action === "help") return void process.stdout.write(startUsage);
   const loaded = loadConfig(options);
-  if (action === "print") return void process.stdout.write(printConfig(loaded));
-  if (action === "check") return void process.stdout.write(checkReport(loaded));
-  relaunch(loaded.config, processEnvironment());
-  process.umask(0o077); // cameras' addresses may hold passwords, and evidence shows people
-
-  const log = createLog({ level: loaded.config.observability.logLevel, clock: systemClock, secrets: loaded.secrets() });
-  let starting: Promise<Running> | null = null;
-  let ending = false;
-  const end = async (status: number, reason: string): Promise<void> => {
-    if (ending) process.exit(status === 0 ? 130 : status); // a second signal does not wait
-    ending = true;
-    log.info("process.stopping", { reason });
-    // A start in progress ends first; what it has opened is then given back.
-    const stopped = Promise.resolve(starting)
-      .then((running) => running?.stop(reason))
-      .then(
-        () => ({ inTime: true }),
-        (thrown) => ({ inTime: false, failure: reasonOf(thrown) }),
-      );
-    const outcome = await Promise.race([stopped, delay(systemClock, shutdownMs - 500).then(() => ({ inTime: false }))]);
-    log[outcome.inTime ? "info" : "error"]("process.stopped", { status, ...outcome });
-    log.flush();
-    process.exit(status);
-  };
-  const fatal = (status: number, reason: string) => {
-    process.stderr.write(`vedette: ${reason}\n`);
-    void end(status, reason);
-  };
-  // Before the first line: whoever reads that the process starts may already tell it to end.
-  for (const signal of ["SIGINT", "SIGTERM", "SIGBREAK"] as const) process.on(signal, () => void end(0, signal));
-  for (const warning of loaded.warnings) log.warn("config.warning", { warning });
-  log.info("process.start", { pid: process.pid, roles: loaded.config.roles });
-  starting = startProcess(loaded, { clock: systemClock, random: systemRandom, log, fatal });
-  const { url } = await starting;
-  // For a person at a terminal; programs read the log's `server.listening`.
-  if (process.stderr.isTTY) process.stderr.write(`\n  Vedette is at ${url}\n\n`);
+  if (action === "start") {
+    relaunch(loaded.config, processEnvironment());
+    const { run } = await import("./run.ts");
+    return run(loaded);
+  }
+  const { checkReport, printConfig } = await import("../config/print.ts");
+  process.stdout.write(action === "print" ? printConfig(loaded) : checkReport(loaded));
 };
 
 try {

@@ -4,7 +4,6 @@ import type { LoadedConfig } from "../config/load.ts";
 import { createCodec } from "../protocols/codec.ts";
 import type { TopicDefinition } from "../protocols/topic.ts";
 import type { Bus } from "../runtime/bus.ts";
-import { openKafkaBus } from "../runtime/bus-kafka.ts";
 import { lightened } from "../runtime/bus-lighter.ts";
 import { openSqliteBus } from "../runtime/bus-sqlite.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -14,10 +13,8 @@ import type { Metrics } from "../runtime/metrics.ts";
 import type { Random } from "../runtime/random.ts";
 import type { Store } from "../runtime/store.ts";
 import { throughOutages } from "../runtime/store-outage.ts";
-import { connectRedis } from "../runtime/store-redis/connection.ts";
-import { createRedisStore } from "../runtime/store-redis.ts";
 import { openSqliteStore } from "../runtime/store-sqlite.ts";
-import { createPublications, type Publications } from "./publishing/redis.ts";
+import type { Publications } from "./publishing/redis.ts";
 import { kafkaOptions } from "./storage/kafka.ts";
 
 export type Storage = {
@@ -73,7 +70,10 @@ const refuseWhatIsNotHere = ({ format, tracksTopic }: LoadedConfig["config"]["ka
 const openBus = async (loaded: LoadedConfig, { clock, log }: StoragePorts): Promise<Bus> => {
   const { bus, data, kafka } = loaded.config;
   if (bus.driver === "kafka") refuseWhatIsNotHere(kafka);
-  if (bus.driver === "kafka") return openKafkaBus(kafkaOptions(loaded, { clock, log }));
+  if (bus.driver === "kafka") {
+    const { openKafkaBus } = await import("../runtime/bus-kafka.ts"); // not loaded where it is not used: the start is shorter
+    return openKafkaBus(kafkaOptions(loaded, { clock, log }));
+  }
   const { dir, maxBytes, minFreeBytes } = data;
   return openSqliteBus({ directory: join(dir, "log"), maxBytes, minFreeBytes, clock, log });
 };
@@ -90,6 +90,11 @@ const openStore = async (
   const { clock, log, metrics } = ports;
   if (redis === null)
     return { store: await openSqliteStore({ directory: join(config.data.dir, "store"), clock, log }), publications: null };
+  const [{ connectRedis }, { createRedisStore }, { createPublications }] = await Promise.all([
+    import("../runtime/store-redis/connection.ts"),
+    import("../runtime/store-redis.ts"),
+    import("./publishing/redis.ts"),
+  ]);
   const connection = await connectRedis({ url: redis, password: password ? resolveSecret(password) : null }, ports);
   const store = throughOutages(createRedisStore(connection), {
     clock,

@@ -59,6 +59,8 @@ const allTopics: readonly TopicDefinition<never>[] = Object.values(topics);
 const everyTopic = [...allTopics, alertNotifications, ...[topics.detections, topics.tasks, topics.results].map(deadLettersOf)];
 /** Shutdown budget (rule 27): work in hand is finished for so long of ten seconds. */
 const drainMs = 6_000;
+/** Where no camera waits for the model, those that run come first: to load it takes all cores for a while. */
+const modelAfterMs = 1_000;
 
 /** What a message is about: its camera. */
 const aboutCamera = (message: Tagged): string => ("cameraId" in message ? String(message.cameraId) : "");
@@ -106,13 +108,16 @@ export const startProcess = async (loaded: LoadedConfig, outside: Outside, open:
   const servings = serveRoles(loaded.config, roles, ports);
   await watching.start();
   for (const role of roles) log.info("role.started", { role });
-  if (roles.has("eyes") && !outside.isSimulated)
+  const prepare = () =>
     void vision.prepare(cameras.list().map(({ url }) => url)).then(fleet.release, (thrown) => fatal(78, reasonOf(thrown)));
+  const hasModel = roles.has("eyes") && !outside.isSimulated;
+  const cancelPrepare = hasModel ? clock.after(fleet.isWaiting() ? 0 : modelAfterMs, prepare) : () => {};
 
   return {
     url: servings[0].url,
     tree: system,
     async stop(reason) {
+      cancelPrepare();
       await watching.stop();
       await system.stop(reason, drainMs);
       await Promise.all(servings.map((serving) => serving.stop()));
