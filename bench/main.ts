@@ -46,6 +46,7 @@ const usage = `bun run bench <name|all> [--only TEXT] [--report FILE] [--quick]
 
 ${names.map((name) => `  ${name.padEnd(10)} ${benches[name]?.question}`).join("\n")}
   ${"all".padEnd(10)} each of these in turn
+  ${"load".padEnd(10)} how old detections and verdicts are under the load of many cameras: bun run bench load --help
   ${"results".padEnd(10)} writes bench/RESULTS.md from the reports in bench/results
 
   --only TEXT     the contests with this in their name
@@ -82,6 +83,11 @@ const parse = (args: readonly string[]) => {
 const print = (text: string): void => void process.stdout.write(text);
 
 const main = async (): Promise<void> => {
+  if (process.argv[2] === "load") {
+    const { load } = await import("./load.ts");
+    process.exitCode = await load(process.argv.slice(3), print);
+    return;
+  }
   if (process.argv[2] === "results") return print(`RESULTS.md shows ${writeResults()} reports\n`);
   const { entries, only, report, quick, help } = parse(process.argv.slice(2));
   if (help) return print(usage);
