@@ -47,6 +47,7 @@ const usage = `bun run bench <name|all> [--only TEXT] [--report FILE] [--quick]
 ${names.map((name) => `  ${name.padEnd(10)} ${benches[name]?.question}`).join("\n")}
   ${"all".padEnd(10)} each of these in turn
   ${"load".padEnd(10)} how old detections and verdicts are under the load of many cameras: bun run bench load --help
+  ${"chaos".padEnd(10)} what is left when every part is killed again and again; bun run bench chaos --help
   ${"results".padEnd(10)} writes bench/RESULTS.md from the reports in bench/results
 
   --only TEXT     the contests with this in their name
@@ -89,6 +90,7 @@ const main = async (): Promise<void> => {
     return;
   }
   if (process.argv[2] === "results") return print(`RESULTS.md shows ${writeResults()} reports\n`);
+  if (process.argv[2] === "chaos") process.exit(await (await import("./chaos.ts")).chaos(process.argv.slice(3), print));
   const { entries, only, report, quick, help } = parse(process.argv.slice(2));
   if (help) return print(usage);
   const reports: Report[] = [];

@@ -93,7 +93,8 @@ export const createModelAssessor = (settings: ModelSettings, ports: ModelPorts):
 
   const call = (seat: Seat, task: AssessmentTask, timeoutMs: number, signal: AbortSignal) => {
     const { baseUrl, model } = seat.group;
-    const request = { baseUrl, model, apiKey: seat.secret, format: seat.format, tokensMax, timeoutMs, image: task.image };
+    const { image, taskId: requestId } = task;
+    const request = { baseUrl, model, apiKey: seat.secret, format: seat.format, tokensMax, timeoutMs, image, requestId };
     return callChat({ fetch, clock }, { ...request, ...renderPrompt(prompt, task) }, signal);
   };
   const called = (record: CallRecord<AssessmentTask>) => {

@@ -22,6 +22,8 @@ export type ChatRequest = {
   readonly format: Format;
   readonly tokensMax: number;
   readonly timeoutMs: number;
+  /** Of the task, so that the provider's account of calls can be held against ours. */
+  readonly requestId?: string;
 };
 
 /** Of an answer; a model that says more than this is out of its mind. */
@@ -97,6 +99,7 @@ const send = async (fetch: Fetch, request: ChatRequest, clock: Clock, signal: Ab
     method: "POST",
     headers: {
       "content-type": "application/json",
+      ...(request.requestId === undefined ? {} : { "x-client-request-id": request.requestId }),
       ...(request.apiKey === "" ? {} : { authorization: `Bearer ${request.apiKey}` }),
     },
     body: bodyOf(request),

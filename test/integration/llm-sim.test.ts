@@ -51,6 +51,28 @@ describe("the endpoint", () => {
     });
   });
 
+  test("tells whoever starts it of each call: for whom, and whether the answer was waited for", async () => {
+    const calls: string[] = [];
+    await using sim = await start({
+      latencyMs: [300, 300],
+      called: ({ requestId, outcome }) => calls.push(`${requestId} ${outcome}`),
+    });
+    const named = (id: string, key: string | null, init: RequestInit = {}) =>
+      post(sim.url, key, question, {
+        headers: { "x-client-request-id": id, ...(key === null ? {} : { authorization: `Bearer ${key}` }) },
+        ...init,
+      });
+    await (await named("a", "sk-0001")).text();
+    await (await named("b", null)).text();
+    const controller = new AbortController();
+    const cut = named("c", "sk-0001", { signal: controller.signal }).catch(() => "cut");
+    await within(10_000, "a request under way", () => sim.stats().requests === 3);
+    controller.abort();
+    await cut;
+    await within(10_000, "three calls", () => calls.length === 3);
+    expect(calls).toEqual(["a answered", "b refused", "c cut"]);
+  });
+
   test("counts, with keys by their last four characters", async () => {
     await using sim = await start();
     for (const key of ["sk-secret-0001", "sk-secret-0001", "sk-secret-0002", null]) await (await post(sim.url, key)).text();

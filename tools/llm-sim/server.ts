@@ -15,6 +15,18 @@ export type LlmSimOptions = SimSettings & {
   readonly clock?: Clock;
   /** Instead of one made of the seed. */
   readonly random?: Random;
+  /** Is told of each call to the chat endpoint when it is over. */
+  readonly called?: (call: SimCall) => void;
+};
+
+export type SimCall = {
+  /** As the caller names it in `x-client-request-id`; empty without. */
+  readonly requestId: string;
+  /** By the wall clock. */
+  readonly arrivedAtMs: number;
+  readonly endedAtMs: number;
+  /** `cut`: the caller went away before its answer. */
+  readonly outcome: "answered" | "refused" | "cut";
 };
 
 export type LlmSim = AsyncDisposable & {
@@ -75,6 +87,7 @@ type Sim = {
   readonly random: Random;
   readonly tally: ReturnType<typeof createTally>;
   readonly accountOf: ReturnType<typeof accountBook>;
+  readonly called: (call: SimCall) => void;
 };
 
 const latencyOf = ({ settings, random }: Sim): number => {
@@ -152,18 +165,24 @@ const flood = (signal: AbortSignal): Response => {
 };
 
 const serveChat = async (sim: Sim, request: Request): Promise<Response> => {
-  const { tally } = sim;
+  const { tally, clock } = sim;
   const key = keyOf(request);
   const number = tally.arrive(key);
+  const requestId = request.headers.get("x-client-request-id") ?? "";
+  const arrivedAtMs = clock.nowMs();
+  const over = (outcome: SimCall["outcome"]) => sim.called({ requestId, arrivedAtMs, endedAtMs: clock.nowMs(), outcome });
   if (!tally.enter()) {
     tally.count("rejected");
+    over("refused");
     return failure(503, "overloaded", `llm-sim: ${inFlightMax} requests are in flight already`, { "retry-after": "1" });
   }
   try {
     const response = await answerChat(sim, request, key, number);
     tally.count(response.ok ? "ok" : "rejected");
+    over(request.signal.aborted ? "cut" : response.ok ? "answered" : "refused");
     return response;
   } catch (thrown) {
+    over(request.signal.aborted ? "cut" : "refused");
     if (!request.signal.aborted) throw thrown;
     return failure(503, "cut_off", "llm-sim: cut off"); // nobody reads it
   } finally {
@@ -183,11 +202,11 @@ const serveModels = ({ accountOf, clock }: Sim, request: Request): Response => {
 
 /** Rejects when the port is taken. */
 export const startLlmSim = async (options: LlmSimOptions = {}): Promise<LlmSim> => {
-  const { clock = systemClock, random = seededRandom(options.seed ?? 1), port = 0 } = options;
+  const { clock = systemClock, random = seededRandom(options.seed ?? 1), port = 0, called = () => {} } = options;
   const { rps, rpm, tps, tpm, jitterMs } = options;
   const tally = createTally();
   const accountOf = accountBook(options.accounts, { rps, rpm, tps, tpm, jitterMs });
-  const sim: Sim = { settings: options, clock, random, tally, accountOf };
+  const sim: Sim = { settings: options, clock, random, tally, accountOf, called };
   const server = Bun.serve({
     hostname: "127.0.0.1",
     port,

@@ -31,6 +31,11 @@ const sent = async (overrides: Partial<ChatRequest> = {}) => {
 };
 
 describe("the request", () => {
+  test("names the task it is for, where there is one", async () => {
+    const named = async (overrides: Partial<ChatRequest>) => (await sent(overrides)).headers.get("x-client-request-id");
+    expect([await named({ requestId: "m1_group1" }), await named({})]).toEqual(["m1_group1", null]);
+  });
+
   test("is a chat completion with the picture inline", async () => {
     const { url, headers, redirect, body } = await sent();
     expect([url, headers.get("authorization"), redirect]).toEqual([

@@ -1,0 +1,156 @@
+/** One round: faults while all is under load, then rest, then judgement. */
+import { delay, systemClock } from "../../runtime/clock.ts";
+import { type Finding, type Judgement, judge } from "./judge.ts";
+import { type RoleName, roleNames } from "./options.ts";
+import { type Fault, nameOf } from "./plan.ts";
+import { codecOfTopics, type Plant } from "./plant.ts";
+import type { RecoveryKey } from "./recoveries.ts";
+import { type Ends, endsOf, readSegment, type TaskMade, unsettled } from "./segment.ts";
+
+export type Recovery = { readonly key: RecoveryKey; readonly tookMs: number };
+export type RoundOutcome = Omit<Judgement, "findings"> & {
+  readonly findings: readonly Finding[];
+  readonly recoveries: readonly Recovery[];
+};
+
+export type RoundPorts = {
+  readonly plant: Plant;
+  readonly say: (text: string) => void;
+  /** The time after which a group is asked about again: `tasks.cooldownMs`. */
+  readonly cooldownMs: number;
+};
+
+const upMs = 120_000;
+const recoveryMs = 180_000;
+const restMs = 180_000;
+const shownMs = 20_000;
+const lookMs = 200;
+
+const until = async (limitMs: number, look: () => boolean | Promise<boolean>): Promise<boolean> => {
+  const endMs = systemClock.monotonicMs() + limitMs;
+  for (;;) {
+    if (await look()) return true;
+    if (systemClock.monotonicMs() > endMs) return false;
+    await delay(systemClock, lookMs);
+  }
+};
+
+const within = <T>(limitMs: number, work: Promise<T>): Promise<T | null> =>
+  Promise.race([work, delay(systemClock, limitMs).then(() => null)]);
+
+export const createRounds = ({ plant, say, cooldownMs }: RoundPorts) => {
+  const codec = codecOfTopics();
+  let from: Ends | null = null;
+  let earlierTasks: ReadonlyMap<string, TaskMade> = new Map();
+  let judgedEnds = 0;
+  let judgedTwice = 0;
+  let judgedMissed = 0;
+
+  const begin = async (findings: Finding[]): Promise<void> => {
+    const startedMs = systemClock.monotonicMs();
+    from = await endsOf(plant.bus);
+    for (const role of roleNames) if (!plant.processes.isRunning(role)) plant.processes.start(role);
+    const up = roleNames.map((role) => plant.recoveries.expect(role, role, startedMs));
+    if ((await within(upMs, Promise.all(up))) === null)
+      findings.push({
+        kind: "stuck",
+        id: "start",
+        says: `did not work within ${upMs} ms: ${plant.recoveries.open().join(", ")}`,
+      });
+    plant.recoveries.giveUp();
+  };
+
+  /** One after the other begins; what a fault takes to mend does not hold up the next. */
+  const disturb = async (faults: readonly Fault[], done: (fault: Fault, recovery: Recovery) => void): Promise<void> => {
+    const pending: Promise<void>[] = [];
+    for (const fault of faults) {
+      await delay(systemClock, fault.afterMs);
+      const work = async () => {
+        const { key, recovered } = await plant.apply(fault);
+        void recovered.then((tookMs) => done(fault, { key, tookMs }));
+      };
+      pending.push(work());
+    }
+    await Promise.all(pending);
+  };
+
+  const comeToRest = async (findings: Finding[]): Promise<Ends> => {
+    const status = await plant.processes.stop("eyes");
+    if (status !== 0) findings.push({ kind: "ended", id: "eyes", says: `an orderly end had status ${status}` });
+    let open: readonly string[] = [];
+    const rested = await until(restMs, async () => {
+      open = await unsettled(plant.bus).catch((thrown: unknown) => [String(thrown)]);
+      return open.length === 0;
+    });
+    if (!rested) findings.push({ kind: "unsettled", id: "topics", says: `after ${restMs} ms: ${open.join(", ")}` });
+    return endsOf(plant.bus);
+  };
+
+  /** Ends that nobody asked for, and places where the edge said it had nothing to show. */
+  const incidental = (): Finding[] => {
+    const { processes, viewer } = plant;
+    const ended = processes.unasked.slice(judgedEnds);
+    judgedEnds = processes.unasked.length;
+    const missed = viewer.missed.slice(judgedMissed).filter((count) => count !== 0);
+    judgedMissed = viewer.missed.length;
+    return [
+      ...ended.map(
+        ({ role, status, says }): Finding => ({ kind: "ended", id: role, says: `ended by itself with ${status}:\n    ${says}` }),
+      ),
+      ...missed.map((count): Finding => ({ kind: "lost", id: "edge", says: `said that ${count} events are missing` })),
+    ];
+  };
+
+  return {
+    async run(faults: readonly Fault[], progress: (fault: Fault, recovery: Recovery) => void): Promise<RoundOutcome> {
+      const findings: Finding[] = [];
+      const recoveries: Recovery[] = [];
+      await begin(findings);
+      await disturb(faults, (fault, recovery) => {
+        recoveries.push(recovery);
+        progress(fault, recovery);
+      });
+      if (!(await until(recoveryMs, () => plant.recoveries.open().length === 0)))
+        findings.push({
+          kind: "stuck",
+          id: "recovery",
+          says: `not back after ${recoveryMs} ms: ${plant.recoveries.open().join("; ")}`,
+        });
+      plant.recoveries.giveUp();
+      say("  at rest?\n");
+      const to = await comeToRest(findings);
+      const segment = await readSegment(plant.bus, codec, plant.redis.client, from ?? new Map(), to);
+      const { viewer, book, absences } = plant;
+      const toldIds = [...segment.updates.keys()];
+      const incidentIds = [...segment.incidents.keys()];
+      await until(
+        shownMs,
+        () => toldIds.every((id) => viewer.updates.has(id)) && incidentIds.every((id) => viewer.incidents.has(id)),
+      );
+      const judgement = judge({
+        ...{ segment, earlierTasks, absences, cooldownMs, calls: book.calls, commands: book.commands },
+        shownUpdates: viewer.updates,
+        shownIncidents: viewer.incidents,
+        shownTwice: viewer.shownTwice.slice(judgedTwice),
+      });
+      judgedTwice = viewer.shownTwice.length;
+      earlierTasks = segment.tasks;
+      book.clear();
+      return { ...judgement, findings: [...findings, ...judgement.findings, ...incidental()], recoveries };
+    },
+
+    /** The end of the run: every process in order. */
+    async end(): Promise<Finding[]> {
+      const findings: Finding[] = [];
+      const stop = async (role: RoleName) => {
+        const status = await plant.processes.stop(role);
+        if (status !== 0) findings.push({ kind: "ended", id: role, says: `an orderly end had status ${status}` });
+      };
+      await Promise.all(roleNames.map(stop));
+      return [...findings, ...incidental()];
+    },
+  };
+};
+
+export const describeFault = (fault: Fault): string =>
+  fault.kind === "cut" ? `cut: ${nameOf(fault)}` : `kill -9 ${nameOf(fault)}`;
