@@ -46,7 +46,7 @@ export const createWatching = (loaded: LoadedConfig, ports: WatchingPorts): Watc
   const isShared = bus.driver !== "sqlite";
 
   const ownership = hasEyes && isShared ? createOwnership({ bus, clock, log, changed: () => placement.review() }) : null;
-  const placement = createPlacement(hasEyes ? fleet : blind, (id) => ownership?.owns(id) ?? true, clock);
+  const placement = createPlacement(hasEyes ? fleet : blind, (id) => (ownership ? ownership.termOf(id) : 0), clock);
   const isHere = (id: number) => hasEyes && placement.isHere(id);
 
   const previews = new Map(config.cameras.list.map(({ id, preview }) => [id, preview]));

@@ -5,6 +5,7 @@
 import type { Admin } from "kafkajs";
 import type { TopicDefinition } from "../protocols/topic.ts";
 import type { Bus, Consumer, Position } from "./bus.ts";
+import { type Claim, claimOf } from "./bus-kafka/claims.ts";
 import { createClient, type KafkaAccess } from "./bus-kafka/client.ts";
 import { openCluster } from "./bus-kafka/cluster.ts";
 import { ensureTopics } from "./bus-kafka/ensure.ts";
@@ -107,6 +108,11 @@ export const openKafkaBus = (options: KafkaBusOptions): Bus => {
     const partitions = found.find((each) => each.topic === topic.name)?.partitions ?? [];
     return new Map(partitions.map(({ partition, offset }) => [partition, Math.max(-1, Number(offset))]));
   };
+  /** Of all members but one. */
+  const claimsOf = async (group: string, exceptId: string): Promise<readonly Claim[]> => {
+    const { groups } = await withAdmin(`members of group ${group}`, (admin) => admin.describeGroups([group]));
+    return groups.flatMap(({ members }) => members.filter(({ memberId }) => memberId !== exceptId).map(claimOf));
+  };
   const startsOf = async (topic: KafkaTopic, group: string): Promise<Position> => {
     const [committed, states] = await Promise.all([committedOf(topic, group), reads.states(topic)]);
     // What lies below the oldest record is gone; a new group starts there.
@@ -187,7 +193,11 @@ export const openKafkaBus = (options: KafkaBusOptions): Bus => {
       refuseIfClosed();
       const found = topicOf(topic);
       return keep(
-        joinGroup(found, group, events, { ...ports, wire, limits: options.group, starts: () => startsOf(found, group) }),
+        joinGroup(found, group, events, {
+          ...{ ...ports, wire, limits: options.group },
+          starts: () => startsOf(found, group),
+          claims: (memberId) => claimsOf(group, memberId),
+        }),
       );
     },
 

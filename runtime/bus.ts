@@ -38,6 +38,12 @@ export type ConsumerEvents = {
   readonly assigned: (partition: number, committed: number) => void | Promise<void>;
   /** The partition is no longer ours; finish or abandon its deliveries before this resolves. */
   readonly revoked: (partition: number) => void | Promise<void>;
+  /**
+   * All that this member holds, told each time the group has shared out anew, after what it says was revoked and assigned.
+   * `broken` are those of them that another member may have held since this was told last. With the group out of reach
+   * nothing is told.
+   */
+  readonly assignment?: (partitions: readonly number[], broken: readonly number[]) => void;
   /** One record, in order within its partition. After `pause` at most one batch (256) more may arrive. A throw repeats the record later. */
   readonly record: (record: BusRecord) => void;
 };

@@ -65,6 +65,10 @@ type Member = {
   /** The partitions held; without a reader while `assigned` has not resolved. */
   readonly held: Map<number, { readonly committed: number; readonly reader: PartitionReader | null }>;
   readonly paused: Set<number>;
+  /** What it was given since it was last told all that it holds. */
+  readonly broken: Set<number>;
+  /** What it was told last; null at first. */
+  told: string | null;
   readonly leaving: PromiseWithResolvers<void>;
   readonly gone: PromiseWithResolvers<void>;
 };
@@ -101,6 +105,7 @@ export const createConsumerGroup = (ports: GroupPorts): ConsumerGroup => {
       if (wanted[partition] !== member) return;
       owners[partition] = member;
       member.held.set(partition, { committed, reader: null });
+      member.broken.add(partition);
       await Promise.race([member.events.assigned(partition, committed), member.leaving.promise]);
       if (wanted[partition] !== member) return;
       const reader = ports.open(partition, committed, member.events.record);
@@ -126,6 +131,24 @@ export const createConsumerGroup = (ports: GroupPorts): ConsumerGroup => {
       else if (next !== null) await take(next, partition);
     }
     inHand.delete(partition);
+    if (inHand.size === 0) tell();
+  };
+
+  /** Each whose share is another than it was told; when nothing is on its way from one to another. */
+  const tell = () => {
+    for (const member of members) {
+      const held = [...member.held.keys()].sort((left, right) => left - right);
+      const telling = held.join();
+      if (member.told === telling && member.broken.size === 0) continue;
+      const broken = held.filter((partition) => member.broken.has(partition));
+      member.told = telling;
+      member.broken.clear();
+      try {
+        member.events.assignment?.(held, broken);
+      } catch (reason) {
+        ports.log.warn("consumer.failed", { topic: ports.topic, group: ports.group, reason: reasonOf(reason) });
+      }
+    }
   };
 
   const rebalance = () => {
@@ -177,6 +200,8 @@ export const createConsumerGroup = (ports: GroupPorts): ConsumerGroup => {
         events,
         held: new Map(),
         paused: new Set(),
+        broken: new Set(),
+        told: null,
         leaving: Promise.withResolvers(),
         gone: Promise.withResolvers(),
       };

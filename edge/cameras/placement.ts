@@ -4,16 +4,21 @@ import type { Clock } from "../../runtime/clock.ts";
 import type { Fleet, Where } from "./book.ts";
 
 export type Placement = Fleet & {
-  /** Looks again at who owns what: starts what came, stops what left, and leaves alone what stays. */
+  /** Looks again at who owns what: starts what came, stops what left, begins anew what was another's meanwhile, and leaves alone what stays. */
   readonly review: () => void;
   readonly isHere: (id: number) => boolean;
 };
 
+/** Of what runs here whoever owns it. */
+const hereTerm = -1;
+
 type Wanted = { readonly settings: CameraSettings; readonly ownerEpoch: number; readonly where: Where };
 
-export const createPlacement = (fleet: Fleet, owns: (id: number) => boolean, clock: Clock): Placement => {
+/** `termOf` is as of `Ownership`. */
+export const createPlacement = (fleet: Fleet, termOf: (id: number) => number | null, clock: Clock): Placement => {
   const wanted = new Map<number, Wanted>();
-  const running = new Set<number>();
+  /** What runs, and in which term of ownership it was begun. */
+  const running = new Map<number, number>();
   let lastEpoch = 0;
 
   /** Frames of the owner that took over last stand above those of the one before; by the clock, since the two share nothing else. */
@@ -21,20 +26,21 @@ export const createPlacement = (fleet: Fleet, owns: (id: number) => boolean, clo
     lastEpoch = Math.max(ownerEpoch, lastEpoch + 1, Math.floor(clock.nowMs() / 1_000));
     return lastEpoch;
   };
-  const run = (id: number, { settings, ownerEpoch, where }: Wanted) => {
-    running.add(id);
+  const run = (id: number, { settings, ownerEpoch, where }: Wanted, term: number) => {
+    running.set(id, term);
     fleet.start(settings, epochOf(ownerEpoch), where);
   };
   const end = (id: number) => {
     if (running.delete(id)) fleet.stop(id);
   };
-  const isMine = (id: number, { where }: Wanted) => where === "here" || owns(id);
+  const termHere = (id: number, { where }: Wanted) => (where === "here" ? hereTerm : termOf(id));
 
   return {
     start(settings, ownerEpoch, where) {
       const entry = { settings, ownerEpoch, where };
       wanted.set(settings.id, entry);
-      if (isMine(settings.id, entry)) run(settings.id, entry);
+      const term = termHere(settings.id, entry);
+      if (term !== null) run(settings.id, entry, term);
       else end(settings.id);
     },
     stop(id) {
@@ -43,9 +49,9 @@ export const createPlacement = (fleet: Fleet, owns: (id: number) => boolean, clo
     },
     review() {
       for (const [id, entry] of wanted) {
-        const mine = isMine(id, entry);
-        if (mine && !running.has(id)) run(id, entry);
-        else if (!mine) end(id);
+        const term = termHere(id, entry);
+        if (term === null) end(id);
+        else if (running.get(id) !== term) run(id, entry, term);
       }
     },
     isHere: (id) => running.has(id),

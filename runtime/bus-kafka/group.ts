@@ -10,6 +10,7 @@ import type { Log } from "../log.ts";
 import { openPartitionReader, type PartitionReader } from "../partition-reader.ts";
 import { createAssigner } from "./assigner.ts";
 import { type Channel, createChannel } from "./channel.ts";
+import { type Claim, createUnbroken } from "./claims.ts";
 import { createClient, type KafkaAccess } from "./client.ts";
 import { createCommits } from "./commits.ts";
 import { asFault } from "./faults.ts";
@@ -34,6 +35,8 @@ export type GroupPorts = {
   readonly limits: GroupLimits;
   /** Where each partition starts: at its committed offset, else at its first record. */
   readonly starts: (partitions: readonly number[]) => Promise<Position>;
+  /** What the other members told of themselves when they joined the present generation. */
+  readonly claims: (memberId: string) => Promise<readonly Claim[]>;
 };
 
 type Held = {
@@ -53,7 +56,7 @@ const retryMs = { first: 500, cap: 30_000 };
 const stopLimitMs = 10_000;
 /** Who has a part of a compacted topic stands for a thing outside, such as a camera: what a dead process had must move soon. */
 const watchfulSessionMs = 10_000;
-const watchfulHeartbeatMs = 3_000;
+const watchfulHeartbeatMs = 1_000;
 
 const watchful = (limits: GroupLimits): GroupLimits => ({
   ...limits,
@@ -66,8 +69,8 @@ export const joinGroup = (topic: KafkaTopic, group: string, events: ConsumerEven
   const limits = topic.definition.retentionMs === null ? watchful(ports.limits) : ports.limits;
   const place = topic.definition.name;
   const held = new Map<number, Held>();
-  /** What this member had last: it asks for the same again. */
-  let owned: readonly number[] = [];
+  /** What this member had last it asks for again. */
+  const unbroken = createUnbroken();
   let membership: Membership | null = null;
   let joining: Membership | null = null;
   let consumer: KafkaConsumer | null = null;
@@ -164,10 +167,18 @@ export const joinGroup = (topic: KafkaTopic, group: string, events: ConsumerEven
     if (!isVoid()) await accept(partition, start, isVoid);
   };
 
-  const assigned = async (partitions: readonly number[]) => {
+  const tell = (partitions: readonly number[]) => {
+    try {
+      events.assignment?.(partitions, unbroken.report());
+    } catch (reason) {
+      log.warn("consumer.failed", { topic: place, group, reason: reasonOf(reason) });
+    }
+  };
+
+  const assigned = async (memberId: string, partitions: readonly number[]) => {
     const mine = ++generation;
     const isVoid = () => generation !== mine || stopping !== null;
-    owned = partitions;
+    unbroken.given(memberId, joining?.generationId ?? 0, partitions);
     membership = joining;
     for (const partition of partitions) fetching(partition, false);
     log.info("consumer.joined", { group, topics: [place], partitions: partitions.length });
@@ -176,18 +187,21 @@ export const joinGroup = (topic: KafkaTopic, group: string, events: ConsumerEven
     await Promise.all([...held.values()].filter(({ partition }) => !partitions.includes(partition)).map(release));
     for (let failures = 0; !isVoid(); failures++) {
       try {
-        const starts = await ports.starts(partitions);
+        const hasDoubt = events.assignment !== undefined && unbroken.isDoubtful();
+        const [starts, claims] = await Promise.all([ports.starts(partitions), hasDoubt ? ports.claims(memberId) : []]);
         if (isVoid()) return;
+        if (hasDoubt) unbroken.settle(claims);
         await Promise.all(partitions.map((partition) => goOn(partition, starts[partition] ?? 0, isVoid)));
-        return;
+        break;
       } catch {
         await delay(clock, Math.min(retryMs.cap, retryMs.first * 2 ** failures)); // an outage, reported by whoever asked
       }
     }
+    if (!isVoid()) tell(partitions);
   };
 
   const member = {
-    owned: () => owned,
+    claim: unbroken.claim,
     async joining(joined: Membership) {
       // Through an outage there is nobody to say that the partitions are another's: they are kept as they are.
       if (membership !== null) await revokeAll();
@@ -213,7 +227,10 @@ export const joinGroup = (topic: KafkaTopic, group: string, events: ConsumerEven
     });
     consumer = made;
     made.on(made.events.GROUP_JOIN, ({ payload }: ConsumerGroupJoinEvent) =>
-      assigned([...(payload.memberAssignment[topic.name] ?? [])].sort((left, right) => left - right)),
+      assigned(
+        payload.memberId,
+        [...(payload.memberAssignment[topic.name] ?? [])].sort((left, right) => left - right),
+      ),
     );
     made.on(made.events.CRASH, ({ payload }: ConsumerCrashEvent) => {
       if (consumer === made) restart(payload.error);

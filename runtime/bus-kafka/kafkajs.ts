@@ -24,7 +24,11 @@ type OffsetsToCommit = {
   }[];
 };
 /** The part of kafkajs's ConsumerGroup that a group of ours uses. Its own commit says nothing when it did nothing. */
-export type Membership = { readonly commitOffsets: (offsets: OffsetsToCommit) => Promise<void> };
+export type Membership = {
+  readonly commitOffsets: (offsets: OffsetsToCommit) => Promise<void>;
+  /** Of the last joining that came to its end; null before the first. */
+  readonly generationId: number | null;
+};
 type JoiningGroup = Membership & { readonly assigners: readonly (Assigner & Partial<HookedAssigner>)[] };
 type Join = (this: JoiningGroup) => Promise<void>;
 

@@ -228,4 +228,32 @@ export const consumeContract = ({ open, lacks }: Contract): void => {
     await Promise.all([third.stop(), fourth.stop()]);
     expect(owners.size).toBe(0);
   });
+
+  test("each member is told all that it holds once it is shared out, and what another may have held", async () => {
+    await using under = await opened(open, { partitions: 4 });
+    const { bus, topic } = under;
+    const join = async () => {
+      const { events, assigned } = member();
+      const told: { readonly partitions: readonly number[]; readonly broken: readonly number[]; readonly held: number }[] = [];
+      const consumer = await bus.consume(topic.name, "group", {
+        ...events,
+        assignment: (partitions, broken) => void told.push({ partitions, broken, held: assigned.size }),
+      });
+      const last = () => told.at(-1)?.partitions.join("") ?? "nothing";
+      return { consumer, told, last };
+    };
+    const first = await join();
+    await within(20_000, "all at the first", () => first.last() === "0123");
+    expect(first.told.at(-1)?.broken).toEqual([0, 1, 2, 3]);
+    const second = await join();
+    await within(20_000, "half at each", () => first.last().length === 2 && second.last().length === 2);
+    expect([...first.last(), ...second.last()].toSorted().join("")).toBe("0123");
+    expect(first.told.at(-1)?.broken).toEqual([]);
+    const came = [...(second.told.at(-1)?.partitions ?? [])];
+    await second.consumer.stop();
+    await within(20_000, "all at the first again", () => first.last() === "0123");
+    expect(first.told.at(-1)?.broken).toEqual(came);
+    for (const { partitions, held } of [...first.told, ...second.told]) expect(held).toBe(partitions.length);
+    await first.consumer.stop();
+  });
 };

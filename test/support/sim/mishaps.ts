@@ -71,7 +71,7 @@ export const troubledBus = (bus: Bus, isSlow: (topic: string) => boolean, lateRa
   async consume(topic, group, events) {
     const late = lateDeliveries(events, () => trouble.chance(lateRate), trouble);
     const consumer = await bus.consume(topic, group, {
-      assigned: events.assigned,
+      ...events,
       revoked(partition) {
         late.forget(partition);
         return events.revoked(partition);

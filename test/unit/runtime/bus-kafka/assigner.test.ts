@@ -2,12 +2,13 @@ import { describe, expect, test } from "bun:test";
 import { createAssigner, shareOut } from "../../../../runtime/bus-kafka/assigner.ts";
 
 /** A member as the leader of its group sees it: by its id and what its assigner told of it. */
-const member = (memberId: string, ...owned: number[]) => ({
+const claiming = (memberId: string, generation: number, partitions: readonly number[]) => ({
   memberId,
-  memberMetadata: createAssigner("t", { owned: () => owned, joining: async () => {} })({ cluster: null as never }).protocol({
-    topics: ["t"],
-  }).metadata,
+  memberMetadata: createAssigner("t", { claim: () => ({ generation, partitions }), joining: async () => {} })({
+    cluster: null as never,
+  }).protocol({ topics: ["t"] }).metadata,
 });
+const member = (memberId: string, ...owned: number[]) => claiming(memberId, 1, owned);
 
 const table = [
   { says: "one member gets all", members: [member("a")], partitions: 3, shares: { a: [0, 1, 2] } },
@@ -34,6 +35,12 @@ const table = [
     members: [member("a", 0, 1), member("b", 1, 0)],
     partitions: 2,
     shares: { a: [0], b: [1] },
+  },
+  {
+    says: "what two claim stays with the one who was given it last",
+    members: [claiming("a", 3, [0, 1, 2]), claiming("b", 4, [0, 1, 3])],
+    partitions: 4,
+    shares: { a: [2, 3], b: [0, 1] },
   },
   {
     says: "partitions that do not exist are not claimed",
