@@ -102,11 +102,13 @@ const camerasAt = async (node: Node): Promise<string[]> => {
 
 test("each role in a process of its own: an edge far from the eyes sees detections and verdicts, and its cameras start there", async () => {
   await using it = await setUp([1, 2]);
-  const eyes = await it.start("eyes");
   const scheduler = await it.start("scheduler");
   for (const role of ["task-generator", "aggregator"]) await it.start(role);
   const edge = await it.start("edge");
   using viewer = view(edge.url);
+  await viewer.message("connection_ack");
+  // Last, so that the viewer is there when a camera comes online: that is told once.
+  const eyes = await it.start("eyes");
 
   await hearAll(viewer, [1, 2]);
   const update = await viewer.message("risk_update", ({ final, complete }) => final && complete, 30_000);
