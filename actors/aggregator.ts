@@ -26,7 +26,16 @@ import {
   settleDoubt,
   untold,
 } from "./aggregator/open-incidents.ts";
-import { closedUnfinished, hasResult, openRequest, type Request, requestOf, updateOf, withResult } from "./aggregator/request.ts";
+import {
+  closedUnfinished,
+  hasResult,
+  isUnheardOf,
+  openRequest,
+  type Request,
+  requestOf,
+  updateOf,
+  withResult,
+} from "./aggregator/request.ts";
 
 type Overdue = { readonly type: "overdue"; readonly messageId: string };
 /** The picture of a result is stored, or could not be. */
@@ -196,10 +205,18 @@ const expect = ({ args }: State, { messageId, deadlineAt }: Request, { nowMs, ti
   timers.after(messageId, waitMs, { type: "overdue", messageId });
 };
 
-/** False, and counted, for a result that was taken before or comes after the last word. */
+const refusalOf = (known: Request | undefined, taskId: string): "duplicate" | "late" | null => {
+  if (!known) return null;
+  if (hasResult(known, taskId)) return "duplicate";
+  return known.final && !isUnheardOf(known, taskId) ? "late" : null;
+};
+
+/**
+ * False, and counted, for a result that was taken before or comes after the last word. A task that the request did not know of
+ * opens it again: a further revision is its last word then.
+ */
 const isNews = ({ args, requests }: State, result: AssessmentResult): boolean => {
-  const known = requests.get(result.requestId);
-  const reason = !known ? null : hasResult(known, result.taskId) ? "duplicate" : known.final ? "late" : null;
+  const reason = refusalOf(requests.get(result.requestId), result.taskId);
   if (reason !== null) args.metrics.dropped.inc({ actor: "aggregator", type: result.type, reason });
   return reason === null;
 };

@@ -15,7 +15,7 @@ import type { Store } from "../runtime/store.ts";
 import { throughOutages } from "../runtime/store-outage.ts";
 import { openSqliteStore } from "../runtime/store-sqlite.ts";
 import type { Publications } from "./publishing/redis.ts";
-import { kafkaOptions } from "./storage/kafka.ts";
+import { kafkaOptions, writtenForm } from "./storage/kafka.ts";
 
 export type Storage = {
   readonly bus: Bus;
@@ -40,9 +40,11 @@ export type OpenStorage = (
 
 export const openStorage: OpenStorage = async (loaded, topics, ports) => {
   const { store, publications } = await openStore(loaded, ports);
+  const wire = loaded.config.bus.driver === "kafka" ? writtenForm(loaded) : null;
   const bus = lightened(await openBus(loaded, ports), {
     codec: createCodec(topics.flatMap(({ messages }) => messages)),
     topics,
+    ...(wire ? { wireBytes: ({ topic, type, bytes }) => wire.write(topic, type, bytes)?.length ?? bytes.length } : {}),
     omitted: (topic) => ports.metrics.dropped.inc({ actor: "bus", type: topic, reason: "picture_too_large" }),
   });
   try {
@@ -62,8 +64,7 @@ export const openStorage: OpenStorage = async (loaded, topics, ports) => {
 };
 
 /** What the configuration knows and this version does not do is refused, not passed over. */
-const refuseWhatIsNotHere = ({ format, tracksTopic }: LoadedConfig["config"]["kafka"]): void => {
-  if (format === "json") throw new StartRefused(78, "this version writes MessagePack to Kafka; leave out kafka.format: json");
+const refuseWhatIsNotHere = ({ tracksTopic }: LoadedConfig["config"]["kafka"]): void => {
   if (tracksTopic !== null) throw new StartRefused(78, "this version writes no tracks to Kafka; leave out kafka.tracksTopic");
 };
 

@@ -3,11 +3,14 @@
  * to Redis, where dashboards and scripts of that system read. Fields of ours stand beside theirs; theirs keep their meaning.
  */
 import type { DetectionResult, GroupImage, TrafficGroup } from "./detection.ts";
-import type { RiskLevel } from "./ids.ts";
+import { type RiskLevel, riskLevels } from "./ids.ts";
 import type { RiskUpdate, Verdict } from "./verdict.ts";
 
 /** How a group's box is coloured there. */
 const colours: Readonly<Record<RiskLevel, string>> = { none: "gray", low: "yellow", medium: "orange", high: "blue" };
+
+/** The level that a colour there stands for. */
+export const levelsByColour: ReadonlyMap<string, RiskLevel> = new Map(riskLevels.map((level) => [colours[level], level]));
 
 /** The reference to a picture: its id, and the picture itself when that is wanted. */
 export type PictureOf = (image: Uint8Array) => { readonly evidenceId: string; readonly imageBase64?: string };

@@ -16,7 +16,13 @@ export type Outgoing = {
 
 export type Place = { readonly topic: string; readonly partition: number; readonly offset: number };
 export type Appended = Place & { readonly duplicate: boolean };
-export type BusRecord = Outgoing & Place & { /** Never goes back within a partition. */ readonly appendedAtMs: number };
+export type BusRecord = Outgoing &
+  Place & {
+    /** Never goes back within a partition. */
+    readonly appendedAtMs: number;
+    /** Why the driver could not understand the value, where another program wrote it in a form of its own. */
+    readonly unreadable?: string;
+  };
 
 /** Where a reader stands: the next offset per partition. Partitions not named start at the earliest record. */
 export type Position = Readonly<Record<number, number>>;

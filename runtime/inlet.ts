@@ -200,6 +200,7 @@ export const openInlet = async (
 
   const begin = (record: BusRecord, partition: Partition) => {
     if (closed || partition.revoked) return;
+    if (record.unreadable !== undefined) return void setAside(record, partition, "poison", record.unreadable, 0);
     const read = codec.read(record.type, record.bytes);
     const verdict = suspects.verdict(record.partition, record.offset);
     if (!read.ok) return void setAside(record, partition, "poison", `${read.failure.code}: ${read.failure.detail}`, 0);

@@ -52,6 +52,9 @@ export const hasResult = ({ verdicts }: Request, taskId: string): boolean =>
 export const isComplete = ({ taskIds, verdicts }: Request): boolean =>
   taskIds.every((taskId) => verdicts.some((verdict) => verdict.taskId === taskId));
 
+/** Whether a result is of a task that the request does not know of: other programs' results name only their own. */
+export const isUnheardOf = ({ taskIds }: Request, taskId: string): boolean => !taskIds.includes(taskId);
+
 /** One result more. A group without a verdict counts with its risk by rules: a failure never reads as "none". */
 export const withResult = (request: Request, result: AssessmentResult): Request => {
   const levels = result.results.map(({ riskLevel }) => riskLevel ?? result.ruleRiskLevel);
@@ -59,6 +62,7 @@ export const withResult = (request: Request, result: AssessmentResult): Request 
   const { llmLatency, llmModel } = result.metadata;
   const next: Request = {
     ...request,
+    taskIds: isUnheardOf(request, result.taskId) ? [...request.taskIds, result.taskId] : request.taskIds,
     verdicts,
     maxRiskLevel: worstRisk([request.maxRiskLevel, ...levels]),
     llmLatency: llmLatency === null ? request.llmLatency : Math.max(llmLatency, request.llmLatency ?? 0),

@@ -1,9 +1,11 @@
 /** From the configuration to the Kafka driver's options. */
 import type { LoadedConfig } from "../../config/load.ts";
 import type { KafkaAccess } from "../../runtime/bus-kafka/client.ts";
+import type { RecordForm } from "../../runtime/bus-kafka/records.ts";
 import type { KafkaBusOptions } from "../../runtime/bus-kafka.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Log } from "../../runtime/log.ts";
+import { originalForm } from "./original.ts";
 
 /** How this process reaches the cluster; the password is read from where the configuration says. */
 export const kafkaAccess = ({ config, resolveSecret }: LoadedConfig): KafkaAccess => {
@@ -17,6 +19,12 @@ export const kafkaAccess = ({ config, resolveSecret }: LoadedConfig): KafkaAcces
   };
 };
 
+const original = ({ config }: LoadedConfig): RecordForm => originalForm({ deadlineMs: config.tasks.deadlineMs });
+
+/** The form in which values are written; null for MessagePack. */
+export const writtenForm = (loaded: LoadedConfig): RecordForm | null =>
+  loaded.config.kafka.format === "json" ? original(loaded) : null;
+
 export const kafkaOptions = (loaded: LoadedConfig, ports: { readonly clock: Clock; readonly log: Log }): KafkaBusOptions => {
   const { kafka } = loaded.config;
   const { compression, acks, idempotent, lingerMs, batchBytes } = kafka;
@@ -29,7 +37,8 @@ export const kafkaOptions = (loaded: LoadedConfig, ports: { readonly clock: Cloc
     replication: kafka.replication,
     producer: { compression, acks, idempotent, lingerMs, batchBytes },
     group: { sessionTimeoutMs, heartbeatMs, fetchBytes, fetchMaxWaitMs },
-    writes: null,
-    reads: [],
+    writes: writtenForm(loaded),
+    // By what a record says of itself, so that a topic may hold both.
+    reads: [original(loaded)],
   };
 };

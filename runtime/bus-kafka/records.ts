@@ -7,20 +7,21 @@ import { partitionOf } from "../partition.ts";
 import type { RawRecord } from "./kafkajs.ts";
 import type { KafkaTopic } from "./topic.ts";
 
-export const messagePack = "application/msgpack";
+const messagePack = "application/msgpack";
+const json = "application/json";
+/** A message in MessagePack is a map and never begins with this byte. */
+const openingBrace = 0x7b;
 
 /** Another form of values on the wire than our own. */
 export type RecordForm = {
   readonly contentType: string;
   /** Null where the topic has no such form: the value goes out as it is. */
   readonly write: (topic: string, type: string, bytes: Uint8Array) => Uint8Array | null;
-  /** Null where the value cannot be understood: it is handed on as it is, and its reader sets it aside. */
-  readonly read: (
-    topic: string,
-    value: Uint8Array,
-    appendedAtMs: number,
-  ) => { readonly bytes: Uint8Array; readonly id: string } | null;
+  /** What cannot be understood is handed on as it is, with the reason, and its reader sets it aside. Never throws. */
+  readonly read: (topic: string, value: Uint8Array, appendedAtMs: number) => ReadValue | { readonly unreadable: string };
 };
+/** A value in our own form; id and trace are for records whose headers do not say them. */
+export type ReadValue = { readonly bytes: Uint8Array; readonly id: string; readonly trace: string };
 
 export type Wire = {
   readonly source: string;
@@ -81,8 +82,10 @@ export type Encoded = { readonly message: Message & { readonly partition: number
 
 export const encodeRecord = (record: Outgoing, topic: KafkaTopic, wire: Wire): Encoded => {
   const other = wire.writes?.write(topic.definition.name, record.type, record.bytes) ?? null;
+  // What was set aside as JSON that nobody understood goes back as what it was.
+  const own = record.bytes[0] === openingBrace ? json : messagePack;
   const headers: Headers = {
-    "content-type": other && wire.writes ? wire.writes.contentType : messagePack,
+    "content-type": other && wire.writes ? wire.writes.contentType : own,
     ...traceHeader(record.trace),
     ce_specversion: "1.0",
     ce_id: record.id,
@@ -106,21 +109,22 @@ const headerOf = (raw: RawRecord, name: string): string | null => {
   return first === undefined ? null : first.toString();
 };
 
-/** The form that the content type names; without one, the first byte tells JSON from MessagePack. */
-const formOf = (raw: RawRecord, { reads }: Wire): RecordForm | null => {
-  const type = headerOf(raw, "content-type");
-  if (type === messagePack) return null;
-  const openingBrace = 0x7b;
-  const named = type ?? (raw.value?.[0] === openingBrace ? "application/json" : messagePack);
-  return reads.find(({ contentType }) => named.startsWith(contentType)) ?? null;
+/** By the content type; without one, the first byte tells JSON from MessagePack. Null: it is in our own form, or passes for it. */
+const readValue = (raw: RawRecord, topic: string, value: Uint8Array, { reads }: Wire): ReturnType<RecordForm["read"]> | null => {
+  const type = headerOf(raw, "content-type")?.toLowerCase() ?? (value[0] === openingBrace ? json : messagePack);
+  if (type.startsWith(messagePack)) return null;
+  const form = reads.find(({ contentType }) => type.startsWith(contentType));
+  return form
+    ? form.read(topic, value, Number(raw.timestamp))
+    : { unreadable: `content-type ${type.slice(0, 64)} is not read here` };
 };
 
 const nothing = new Uint8Array(0);
 
 export const decodeRecord = (raw: RawRecord, topic: KafkaTopic, partition: number, wire: Wire): BusRecord => {
   const value = raw.value ?? nothing;
-  const appendedAtMs = Number(raw.timestamp);
-  const read = formOf(raw, wire)?.read(topic.definition.name, value, appendedAtMs) ?? null;
+  const answer = readValue(raw, topic.definition.name, value, wire);
+  const read = answer !== null && "bytes" in answer ? answer : null;
   return {
     topic: topic.definition.name,
     partition,
@@ -128,9 +132,10 @@ export const decodeRecord = (raw: RawRecord, topic: KafkaTopic, partition: numbe
     key: raw.key?.toString() ?? "",
     id: headerOf(raw, "ce_id") ?? read?.id ?? `${partition}/${raw.offset}`,
     type: headerOf(raw, "vedette.type") ?? impliedType(topic),
-    trace: traceparent.exec(headerOf(raw, "traceparent") ?? "")?.[1] ?? "",
+    trace: traceparent.exec(headerOf(raw, "traceparent") ?? "")?.[1] ?? read?.trace ?? "",
     // A copy: the value is a view into the whole answer of the broker, which it would keep.
     bytes: read?.bytes ?? new Uint8Array(value),
-    appendedAtMs,
+    appendedAtMs: Number(raw.timestamp),
+    ...(answer !== null && "unreadable" in answer ? { unreadable: answer.unreadable } : {}),
   };
 };

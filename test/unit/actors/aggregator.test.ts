@@ -90,6 +90,18 @@ test("E1.12: a result that never comes closes the request at the deadline, and s
   expect(said()).toHaveLength(2);
 });
 
+test("results of another program, which name only their own task, come together all the same", () => {
+  const { hear, said } = start();
+  hear(one, { riskLevel: "low" }, { taskIdsOfRequest: [one.taskId] });
+  hear(two, { riskLevel: "high" }, { taskIdsOfRequest: [two.taskId] });
+  hear(two, { riskLevel: "high" }, { taskIdsOfRequest: [two.taskId] });
+  expect(said().map(({ revision, final, complete, maxRiskLevel }) => [revision, final, complete, maxRiskLevel])).toEqual([
+    [1, true, true, "low"],
+    [2, true, true, "high"],
+  ]);
+  expect(said()[1]?.taskIdsOfRequest).toEqual([one.taskId, two.taskId]);
+});
+
 test("E1.14: camera 0 is a camera", () => {
   const [task] = tasksOf(1, { cameraId: 0 });
   const { hear, said } = start();

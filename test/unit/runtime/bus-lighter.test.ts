@@ -3,6 +3,7 @@ import { createCodec } from "../../../protocols/codec.ts";
 import type { DetectionResult } from "../../../protocols/detection.ts";
 import type { Tagged } from "../../../protocols/message.ts";
 import { topics } from "../../../protocols/topics.ts";
+import type { Outgoing } from "../../../runtime/bus.ts";
 import { lightened } from "../../../runtime/bus-lighter.ts";
 import { createMemoryBroker } from "../../../runtime/bus-memory.ts";
 import { systemClock } from "../../../runtime/clock.ts";
@@ -12,12 +13,15 @@ import { thrownBy } from "../../support/thrown.ts";
 
 const codec = createCodec([...topics.detections.messages, ...topics.tasks.messages, ...topics.results.messages]);
 
-const open = async () => {
+const open = async (wireBytes?: (record: Outgoing) => number) => {
   const bus = createMemoryBroker({ clock: systemClock, defer: setImmediate }).open();
   const all = [topics.detections, topics.tasks, topics.results];
   await bus.ensure(all);
   const omitted: string[] = [];
-  const fitted = lightened(bus, { codec, topics: all, omitted: (topic) => omitted.push(topic) });
+  const fitted = lightened(bus, {
+    ...{ codec, topics: all, omitted: (topic: string) => omitted.push(topic) },
+    ...(wireBytes ? { wireBytes } : {}),
+  });
   /** What is on the topic after the message was appended. */
   const roundTrip = async (topic: string, message: Tagged): Promise<Tagged> => {
     const record = { topic, key: "1", id: "id", type: message.type, trace: "", bytes: codec.encode(message) };
@@ -61,4 +65,19 @@ test("what is too large without pictures is refused as before", async () => {
   const { roundTrip } = await open();
   const huge = aTask({ groupKey: "x".repeat(1_100_000) });
   expect(await thrownBy(roundTrip(topics.tasks.name, huge))).toMatchObject({ code: "too_large" });
+});
+
+test("where a driver writes another form, it is that form's size that counts, and small records are not measured", async () => {
+  const measured: number[] = [];
+  const { roundTrip, omitted } = await open(({ bytes }) => {
+    measured.push(bytes.length);
+    return bytes.length * 2;
+  });
+  const groupImages = [image(1, 400_000), image(2, 300_000)];
+  const stored = (await roundTrip(topics.detections.name, aDetectionResult({ groupImages }))) as DetectionResult;
+  expect(stored.groupImages.map(({ groupIndex }) => groupIndex)).toEqual([2]);
+  expect(omitted).toEqual([topics.detections.name]);
+  measured.length = 0;
+  await roundTrip(topics.detections.name, aDetectionResult({ messageId: "m2", groupImages: [image(1, 1_000)] }));
+  expect(measured).toEqual([]);
 });

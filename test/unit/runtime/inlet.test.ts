@@ -5,6 +5,7 @@ import { deadLettersOf } from "../../../protocols/dead-letter.ts";
 import { type Infer, message } from "../../../protocols/message.ts";
 import { topic } from "../../../protocols/topic.ts";
 import { type ActorDefinition, actor, addressOf, type Context } from "../../../runtime/actor.ts";
+import type { Bus } from "../../../runtime/bus.ts";
 import { createMemoryBroker } from "../../../runtime/bus-memory.ts";
 import { recentMessages } from "../../../runtime/recent.ts";
 import { stageTaking } from "../../../runtime/tree.ts";
@@ -50,9 +51,11 @@ const worker = (taken: number[], work: (job: Job, ctx: Context<Job | Done>) => v
     },
   });
 
-const running = async (definition: ActorDefinition<null, null, Job | Done>) => {
-  const clock = virtualClock();
-  const bus = createMemoryBroker({ clock }).open();
+const running = async (
+  definition: ActorDefinition<null, null, Job | Done>,
+  clock = virtualClock(),
+  bus: Bus = createMemoryBroker({ clock }).open(),
+) => {
   await bus.ensure([jobs, dead]);
   const it = await aSystem([stageTaking(jobs, definition, { args: null })], { clock, bus, topics: [jobs] });
   const answer = async <T>(question: Promise<T>): Promise<T> => {
@@ -92,6 +95,32 @@ test("what is committed is the lowest offset that is not settled", async () => {
   expect(it.system.snapshot().children[0]?.takes).toMatchObject({ topic: "jobs", inWork: 1 });
   await it.clock.advance(5_000);
   expect(await it.committed()).toBe(4);
+});
+
+test("a record that the driver could not understand is set aside with the driver's reason, and reaches no actor", async () => {
+  const taken: number[] = [];
+  const clock = virtualClock();
+  const memory = createMemoryBroker({ clock }).open();
+  const bus: Bus = {
+    ...memory,
+    consume: (name, group, events) =>
+      memory.consume(name, group, {
+        ...events,
+        record: (each) => events.record(each.id === "1" ? { ...each, unreadable: "JSON, cameraId: expected number" } : each),
+      }),
+  };
+  await using it = await running(
+    worker(taken, () => {}),
+    clock,
+    bus,
+  );
+  await it.send(0, 1, 2);
+  await it.clock.advance(1_000);
+  expect(taken).toEqual([0, 2]);
+  expect(await it.letters()).toMatchObject([
+    { id: "1", disposition: "poison", reason: "JSON, cameraId: expected number", attempts: 0, value: encoded(1) },
+  ]);
+  expect(await it.committed()).toBe(3);
 });
 
 test("a record whose own turn threw three times is set aside with the reason, and then settled", async () => {
