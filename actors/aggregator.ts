@@ -16,6 +16,7 @@ import {
   endedOf,
   endQuiet,
   factsOf,
+  inheritKept,
   knownOf,
   loadKept,
   noteEnded,
@@ -44,11 +45,26 @@ type LookForQuiet = { readonly type: "look-for-quiet" };
 /** What the store has of an incident that this aggregator did not hear of itself; null when it has nothing. */
 type LookedUp = { readonly type: "looked-up"; readonly id: string; readonly stored: Uint8Array | null };
 type NotLookedUp = { readonly type: "not-looked-up" };
+/** The store was away at the start: what it keeps is asked for until it answers. */
+type LoadKept = { readonly type: "load-kept" };
+type NotLoadedKept = { readonly type: "not-loaded-kept" };
+type LoadedKept = { readonly type: "loaded-kept"; readonly kept: readonly Incident[] };
 /** Cameras that another process goes on with, by the partitions that were taken away. */
 type Gone = { readonly type: "gone"; readonly partitions: readonly number[]; readonly of: number };
 type Told = RiskUpdate | Incident;
-type Receives = AssessmentResult | Told | Overdue | Gone | Kept | LookForQuiet | LookedUp | NotLookedUp;
-type Loaded = { readonly told: readonly Told[]; readonly kept: readonly Incident[]; readonly store: Store };
+type Receives =
+  | AssessmentResult
+  | Told
+  | Overdue
+  | Gone
+  | Kept
+  | LookForQuiet
+  | LookedUp
+  | NotLookedUp
+  | LoadKept
+  | LoadedKept
+  | NotLoadedKept;
+type Loaded = { readonly told: readonly Told[]; readonly kept: readonly Incident[] | null; readonly store: Store };
 
 export type AggregatorArgs = {
   readonly deadlineMs: number;
@@ -73,14 +89,20 @@ type AggregatorContext = Context<Receives, Told>;
 const requestsMax = 50_000;
 const riskTypesMax = 50;
 const lookForQuietMs = 1_000;
+const loadAgainMs = 1_000;
 
 export const aggregator = actor<AggregatorArgs, State, Receives, Told, Loaded>({
   name: "aggregator",
   mailbox: { capacity: 1_024, overflow: "pause-source" },
 
-  async load({ deadlineMs, outageMs }, { recent, store, clock }) {
+  /** Without the store the topic tells what was said lately, and verdicts go on; older incidents are taken up when it is back. */
+  async load({ deadlineMs, outageMs, metrics }, { recent, store, clock }) {
     const sinceMs = clock.nowMs() - deadlineMs - outageMs;
-    const [told, kept] = await Promise.all([recent(topics.incidents, sinceMs), loadKept(store)]);
+    const away = () => {
+      metrics.pipelineErrors.inc({ error_type: "store_failed", component: "aggregator" });
+      return null;
+    };
+    const [told, kept] = await Promise.all([recent(topics.incidents, sinceMs), loadKept(store).catch(away)]);
     return { told, kept, store };
   },
 
@@ -89,11 +111,12 @@ export const aggregator = actor<AggregatorArgs, State, Receives, Told, Loaded>({
 
   start(args, ctx, { told, kept, store }) {
     const incidents = told.filter((each) => each.type === "incident");
-    const known = [...kept, ...incidents];
+    const known = [...(kept ?? []), ...incidents];
     const state: State = { args, requests: new Map(), open: openOf(known, ctx.nowMs()), ended: endedOf(known), store };
     for (const update of told) if (update.type === "risk_update") learn(state, update);
     for (const request of state.requests.values()) if (!request.final) expect(state, request, ctx);
-    for (const incident of untold(kept, incidents)) ctx.emit(incident); // under its id: who has it is not told again
+    for (const incident of untold(kept ?? [], incidents)) ctx.emit(incident); // under its id: who has it is not told again
+    if (kept === null) ctx.timers.after("load-kept", loadAgainMs, { type: "load-kept" });
     // From here and from its own turns only, so that it holds no cause: an incident may last for hours.
     ctx.timers.after("look-for-quiet", lookForQuietMs, { type: "look-for-quiet" });
     return state;
@@ -180,6 +203,25 @@ export const aggregator = actor<AggregatorArgs, State, Receives, Told, Loaded>({
       if (kept?.phase === "end") noteEnded(state.ended, kept);
       const ended = settleDoubt(state.open, id, kept);
       if (ended) tell(state, ended, ctx);
+      return state;
+    },
+
+    "load-kept": (state, _message, ctx) => {
+      ctx.pipe(
+        () => loadKept(state.store),
+        (kept) => ({ type: "loaded-kept", kept }),
+        () => ({ type: "not-loaded-kept" }),
+      );
+      return state;
+    },
+
+    "loaded-kept": (state, { kept }, ctx) => {
+      for (const incident of inheritKept(state, kept, ctx.nowMs())) ctx.emit(incident);
+      return state;
+    },
+
+    "not-loaded-kept": (state, _message, ctx) => {
+      ctx.timers.after("load-kept", loadAgainMs, { type: "load-kept" });
       return state;
     },
 

@@ -90,6 +90,25 @@ export const endedOf = (incidents: Iterable<Incident>): EndedIncidents => {
   return ended;
 };
 
+/** Takes in what the store was asked for late; returns what was not told of it. What was heard meanwhile stands. */
+export const inheritKept = (
+  { open, ended }: { readonly open: OpenIncidents; readonly ended: EndedIncidents },
+  kept: readonly Incident[],
+  nowMs: number,
+): readonly Incident[] => {
+  const news = kept.filter((incident) => {
+    const known = open.get(incident.id);
+    return known ? known.isInherited && known.incident.revision < incident.revision : !ended.has(incident.id);
+  });
+  for (const incident of news) {
+    if (incident.phase !== "end") continue;
+    open.delete(incident.id);
+    noteEnded(ended, incident);
+  }
+  for (const [id, each] of openOf(news, nowMs)) open.set(id, each);
+  return news;
+};
+
 /** Told by the aggregator that heard its camera before: it is this one's own from now on. */
 export const adoptIncident = (open: OpenIncidents, told: Incident, nowMs: number): void => {
   const known = open.get(told.id);

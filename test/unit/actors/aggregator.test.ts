@@ -20,7 +20,7 @@ const start = (
   told: readonly (RiskUpdate | Incident)[] = [],
   more: Partial<AggregatorArgs> = {},
   store = createMemoryStore({ clock: systemClock }),
-  kept: readonly Incident[] = [],
+  kept: readonly Incident[] | null = [],
 ) => {
   const ctx = context();
   const args = { deadlineMs: 10_000, graceMs: 5_000, outageMs: 60_000, metrics: createMetrics(), ...more };
@@ -35,6 +35,7 @@ const start = (
     overdue: (messageId: string) => aggregator.on.overdue(state, { type: "overdue", messageId }, ctx),
     said: () => (ctx.asked.emits as (RiskUpdate | Incident)[]).filter((each) => each.type === "risk_update"),
     incidents: () => (ctx.asked.emits as (RiskUpdate | Incident)[]).filter((each) => each.type === "incident"),
+    loadAgain: () => aggregator.on["load-kept"](state, { type: "load-kept" }, ctx),
     look: () => aggregator.on["look-for-quiet"](state, { type: "look-for-quiet" }, ctx),
     outcome: async (index: number) => {
       const pipe = ctx.asked.pipes[index];
@@ -311,6 +312,39 @@ describe("incidents", () => {
     expect(after.incidents().map(({ revision }) => revision)).toEqual([1, 2]);
     expect(after.said().map(({ messageId }) => messageId)).toEqual(["s0", "s1"]);
     expect(start(after.incidents(), {}, undefined, after.incidents().slice(-1)).incidents()).toEqual([]);
+  });
+
+  test("a start without the store goes on, and takes up what is kept when the store is back", async () => {
+    const before = start();
+    before.hear(first, {}, { hazards });
+    const [incident] = before.incidents();
+    if (!incident) throw new Error("an incident opens");
+    const store = createMemoryStore({ clock: systemClock });
+    let isAway = true;
+    const list: typeof store.list = (...asked) => (isAway ? Promise.reject(new Error("away")) : store.list(...asked));
+    const after = start([], {}, { ...store, list }, null);
+    expect(after.ctx.asked.timers.get("load-kept")?.message).toEqual({ type: "load-kept" });
+    after.ctx.asked.timers.clear();
+    after.loadAgain();
+    await after.outcome(0);
+    expect(after.ctx.asked.timers.has("load-kept")).toBe(true);
+    isAway = false;
+    await store.put(factsOf(incident));
+    after.loadAgain();
+    await after.outcome(1);
+    expect(after.incidents()).toEqual([incident]);
+    after.hear(second, {}, { hazards });
+    expect(after.incidents().at(-1)).toMatchObject({ id: incident.id, revision: 2 });
+    after.loadAgain(); // what was heard meanwhile stands
+    await after.outcome(2);
+    expect(after.incidents()).toHaveLength(2);
+  });
+
+  test("a start without the store fails for no want of it", async () => {
+    const store = { ...createMemoryStore({ clock: systemClock }), list: () => Promise.reject(new Error("away")) };
+    const args = { deadlineMs: 10_000, graceMs: 5_000, outageMs: 60_000, metrics: createMetrics() };
+    const sources = { recent: async () => [], store, clock: systemClock } as never; // those that are asked
+    expect(await aggregator.load?.(args, sources, "")).toMatchObject({ told: [], kept: null });
   });
 
   test("one goes with its partition: the new owner goes on with it, the old one forgets it", () => {
