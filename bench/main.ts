@@ -2,10 +2,11 @@
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { reasonOf } from "../runtime/errors.ts";
+import { agreementText } from "./agree.ts";
 import { type Bench, runBench } from "./bench.ts";
 import { quickEffort, usualEffort } from "./harness.ts";
 import type { Report } from "./report.ts";
-import { writeResults } from "./results.ts";
+import { readReport, writeResults } from "./results.ts";
 
 type Entry = { readonly question: string; readonly load: () => Promise<Bench> };
 
@@ -35,6 +36,14 @@ const benches: Readonly<Record<string, Entry>> = {
     question: "what a message costs to encode and decode, beside @msgpack/msgpack",
     load: async () => (await import("./codec.ts")).codec(),
   },
+  groups: {
+    question: "what it costs to group a frame's objects and to follow them on the ground, beside all pairs",
+    load: async () => (await import("./groups.ts")).groups(),
+  },
+  tracking: {
+    question: "what the tracker costs a frame, and how well it keeps its ids, beside joining by overlap alone",
+    load: async () => (await import("./tracking.ts")).tracking(),
+  },
   llm: {
     question: "what the scheduler makes of a model's provider, at its load, at its limits and in trouble",
     load: async () => (await import("./llm.ts")).llm(),
@@ -49,6 +58,7 @@ ${names.map((name) => `  ${name.padEnd(10)} ${benches[name]?.question}`).join("\
   ${"load".padEnd(10)} how old detections and verdicts are under the load of many cameras: bun run bench load --help
   ${"chaos".padEnd(10)} what is left when every part is killed again and again; bun run bench chaos --help
   ${"results".padEnd(10)} writes bench/RESULTS.md from the reports in bench/results
+  ${"agree".padEnd(10)} A.json B.json: whether two reports agree within their spread, row by row
 
   --only TEXT     the contests with this in their name
   --report FILE   writes the figures as JSON; of "all", a list
@@ -83,14 +93,35 @@ const parse = (args: readonly string[]) => {
 
 const print = (text: string): void => void process.stdout.write(text);
 
+const agree = ([one, other, ...more]: readonly string[]): number => {
+  if (one === undefined || other === undefined || more.length > 0)
+    throw new Error("agree takes two reports: agree A.json B.json");
+  const { text, isAgreed } = agreementText(readReport(one), readReport(other));
+  print(text);
+  return isAgreed ? 0 : 1;
+};
+
+const results = (): number => {
+  print(`RESULTS.md shows ${writeResults()} reports\n`);
+  return 0;
+};
+
+/** Those that take words of their own; each gives the exit code. */
+const commands: Readonly<Record<string, (words: readonly string[]) => number | Promise<number>>> = {
+  load: async (words) => (await import("./load.ts")).load(words, print),
+  // What it has killed may hold the process open.
+  chaos: async (words) => process.exit(await (await import("./chaos.ts")).chaos(words, print)),
+  results,
+  agree,
+};
+
 const main = async (): Promise<void> => {
-  if (process.argv[2] === "load") {
-    const { load } = await import("./load.ts");
-    process.exitCode = await load(process.argv.slice(3), print);
+  const [command = "", ...words] = process.argv.slice(2);
+  const special = commands[command];
+  if (special) {
+    process.exitCode = await special(words);
     return;
   }
-  if (process.argv[2] === "results") return print(`RESULTS.md shows ${writeResults()} reports\n`);
-  if (process.argv[2] === "chaos") process.exit(await (await import("./chaos.ts")).chaos(process.argv.slice(3), print));
   const { entries, only, report, quick, help } = parse(process.argv.slice(2));
   if (help) return print(usage);
   const reports: Report[] = [];

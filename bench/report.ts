@@ -14,6 +14,9 @@ const lessIsBetter = {
   "records/s": false,
   "detections/s": false,
   "deliveries/s": false,
+  "tasks/s": false,
+  cameras: false,
+  "%": false,
 } as const;
 export type Unit = keyof typeof lessIsBetter;
 

@@ -93,15 +93,18 @@ export const resultsPage = (reports: readonly ReportFile[]): string =>
     ...reports.toSorted((one, other) => one.bench.localeCompare(other.bench)).map(sectionOf),
   ].join("\n");
 
+/** The reports of a file: `--report` writes one, or a list of them. */
+export const readReport = (path: string): ReportFile[] => {
+  const file = z.union([z.array(ReportFile), ReportFile]).safeParse(JSON.parse(readFileSync(path, "utf8")));
+  if (!file.success) throw new Error(`${path} is no report: ${z.prettifyError(file.error)}`);
+  return [file.data].flat();
+};
+
 export const readReports = (): ReportFile[] =>
   readdirSync(folder)
     .filter((name) => name.endsWith(".json"))
     .toSorted()
-    .flatMap((name) => {
-      const file = z.union([z.array(ReportFile), ReportFile]).safeParse(JSON.parse(readFileSync(join(folder, name), "utf8")));
-      if (!file.success) throw new Error(`bench/results/${name} is no report: ${z.prettifyError(file.error)}`);
-      return file.data;
-    });
+    .flatMap((name) => readReport(join(folder, name)));
 
 /** Writes the page; says how many reports it shows. */
 export const writeResults = (): number => {
