@@ -1,6 +1,7 @@
 /** The configured cameras, and their logins, which are kept apart from all that is stored or shown. */
 import type { CameraSettings } from "../protocols/camera.ts";
 import type { LoadedConfig } from "./load.ts";
+import type { Config } from "./schema.ts";
 
 /** A login is `user:password`, or the whole address. */
 const addressWith = (url: string, login: string): string => {
@@ -30,4 +31,10 @@ export const cameraLogins = ({ config, resolveSecret }: LoadedConfig): ((setting
     const secret = camera?.login && camera.url === settings.url ? resolveSecret(camera.login) : null;
     return secret === null ? settings : { ...settings, url: addressWith(settings.url, secret) };
   };
+};
+
+/** What pictures a camera gives; one that is not configured is shown as all are. */
+export const previewsOf = ({ cameras }: Config): ((cameraId: number) => Config["cameras"]["preview"]) => {
+  const configured = new Map(cameras.list.map(({ id, preview }) => [id, preview]));
+  return (cameraId) => configured.get(cameraId) ?? cameras.preview;
 };

@@ -181,6 +181,8 @@ export const remarksOf = ({ roles, store, kafka, bus, llm }: Config): string[] =
     remarks.push(
       "roles are split and the store is embedded: give each process its own data.dir, and set store: { redis: URL } before one role runs twice",
     );
+  if (bus.driver !== "kafka" && kafka.tracksTopic !== null)
+    remarks.push("kafka.tracksTopic is set and the bus is embedded: tracks are written to Kafka alone");
   if (bus.driver === "kafka" && kafka.acks !== "all" && kafka.acks !== -1)
     remarks.push(`kafka.acks is ${kafka.acks}: a record that one broker confirmed is lost with that broker`);
   return remarks;

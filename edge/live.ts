@@ -8,6 +8,7 @@ import { actor, type Context } from "../runtime/actor.ts";
 import type { Metrics } from "../runtime/metrics.ts";
 import type { CameraRegistry } from "./cameras.ts";
 import type { LiveHub } from "./live/hub.ts";
+import type { TellTracks } from "./tracks.ts";
 
 /** RGB rows without padding to JPEG. */
 export type EncodeJpeg = (picture: Uint8Array, width: number, height: number, quality: number) => Uint8Array;
@@ -17,6 +18,8 @@ export type LiveArgs = {
   readonly cameras: Pick<CameraRegistry, "noteFrame" | "noteStatus">;
   readonly encodeJpeg: EncodeJpeg;
   readonly metrics: Metrics;
+  /** Where programs outside are told of tracks, too. */
+  readonly tellTracks?: TellTracks | undefined;
 };
 export type LiveReceives = LiveDetection | CameraStatus;
 
@@ -26,10 +29,15 @@ const encoderOf = (
   encodeJpeg: EncodeJpeg,
 ): ((quality: number) => Uint8Array) | null => {
   if (!lease || !frames.isCurrent(lease)) return null;
+  const made = new Map<number, Uint8Array>(); // viewers and tracks mostly want the same
   return (quality) => {
+    const known = made.get(quality);
+    if (known) return known;
     const { pictureWidth, pictureHeight } = frames.header(lease);
     const picture = frames.picture(lease).subarray(0, pictureWidth * pictureHeight * 3);
-    return encodeJpeg(picture, pictureWidth, pictureHeight, quality);
+    const jpeg = encodeJpeg(picture, pictureWidth, pictureHeight, quality);
+    made.set(quality, jpeg);
+    return jpeg;
   };
 };
 
@@ -43,7 +51,9 @@ export const live = actor<LiveArgs, LiveArgs, LiveReceives>({
     detection_result(args, detection, context) {
       args.metrics.captureToDetection.observe(Math.max(0, context.nowMs() - detection.capturedAt) / 1000);
       args.cameras.noteFrame(detection.cameraId, detection.capturedAt);
-      args.hub.detection(detection, encoderOf(context, args.encodeJpeg), context.bytes);
+      const encode = encoderOf(context, args.encodeJpeg);
+      args.hub.detection(detection, encode, context.bytes);
+      args.tellTracks?.(detection, encode);
       return args;
     },
 

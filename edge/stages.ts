@@ -9,6 +9,7 @@ import english from "../config/prompts/risk.en.txt" with { type: "text" };
 import chinese from "../config/prompts/risk.zh.txt" with { type: "text" };
 import type { LiveDetection } from "../protocols/detection.ts";
 import { addressOf } from "../runtime/actor.ts";
+import type { Bus } from "../runtime/bus.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { encodeCrop, encodeJpeg } from "../runtime/jpeg.ts";
 import type { Metrics } from "../runtime/metrics.ts";
@@ -19,6 +20,7 @@ import type { Evidence } from "./evidence.ts";
 import type { KeyWatch } from "./keys.ts";
 import type { LiveHub } from "./live/hub.ts";
 import { live } from "./live.ts";
+import { createTellTracks } from "./tracks.ts";
 import type { Vision } from "./vision.ts";
 
 /** How long ago a record may have been written that is delivered again. */
@@ -29,6 +31,7 @@ const graceMs = 5_000;
 export type StagePorts = {
   readonly roles: ReadonlySet<Role>;
   readonly clock: Clock;
+  readonly bus: Bus;
   readonly store: Store;
   readonly evidence: Evidence;
   readonly metrics: Metrics;
@@ -45,7 +48,9 @@ export const stagesOf = (loaded: LoadedConfig, ports: StagePorts): Pipeline => {
   const { distancePx, relativeDistance, maxDiameterPx, minMembers, cropMarginPx, cropQuality, cropMaxBytes } = config.grouping;
   return {
     roles,
-    live: roles.has("eyes") ? [stage(live, { args: { hub, cameras, encodeJpeg, metrics } })] : [],
+    live: roles.has("eyes")
+      ? [stage(live, { args: { hub, cameras, encodeJpeg, metrics, tellTracks: createTellTracks(config, ports) } })]
+      : [],
     aggregator: { deadlineMs: config.tasks.deadlineMs, graceMs, outageMs, metrics, keepEvidence: evidence.keep },
     scheduler: schedulerArgs(loaded, ports),
     taskGenerator: { ...config.tasks, metrics },

@@ -63,14 +63,8 @@ export const openStorage: OpenStorage = async (loaded, topics, ports) => {
   };
 };
 
-/** What the configuration knows and this version does not do is refused, not passed over. */
-const refuseWhatIsNotHere = ({ tracksTopic }: LoadedConfig["config"]["kafka"]): void => {
-  if (tracksTopic !== null) throw new StartRefused(78, "this version writes no tracks to Kafka; leave out kafka.tracksTopic");
-};
-
 const openBus = async (loaded: LoadedConfig, { clock, log }: StoragePorts): Promise<Bus> => {
-  const { bus, data, kafka } = loaded.config;
-  if (bus.driver === "kafka") refuseWhatIsNotHere(kafka);
+  const { bus, data } = loaded.config;
   if (bus.driver === "kafka") {
     const { openKafkaBus } = await import("../runtime/bus-kafka.ts"); // not loaded where it is not used: the start is shorter
     return openKafkaBus(kafkaOptions(loaded, { clock, log }));

@@ -33,6 +33,7 @@ import { startPublishing } from "./publishing.ts";
 import { createApp, createHealthApp, type Serving, serve, serveHealth } from "./server.ts";
 import { stagesOf } from "./stages.ts";
 import { type OpenStorage, openStorage, type Storage } from "./storage.ts";
+import { tracksTopics } from "./tracks.ts";
 import { version } from "./version.ts";
 import { createVision, type Vision } from "./vision.ts";
 import { createWatching } from "./watching.ts";
@@ -70,7 +71,7 @@ export const startProcess = async (loaded: LoadedConfig, outside: Outside, open:
   const { clock, random, log, fatal } = outside;
   const metrics = createMetrics();
   metrics.systemInfo.set({ version, runtime: `bun ${Bun.version}` }, 1);
-  const storage = await open(loaded, everyTopic, { clock, random, log, metrics });
+  const storage = await open(loaded, [...everyTopic, ...tracksTopics(config)], { clock, random, log, metrics });
   const { bus, store, publications } = storage;
   const evidence = openEvidence(config.data, store, random);
   const roles: ReadonlySet<Role> = new Set(config.roles);
@@ -88,7 +89,7 @@ export const startProcess = async (loaded: LoadedConfig, outside: Outside, open:
   const { hub, cameras } = watching;
   const accounts = createAccounts(accountSettingsOf(loaded), clock);
   const keys = watchKeys(loaded, log);
-  const tree = pipeline(stagesOf(loaded, { roles, clock, store, evidence, metrics, hub, cameras, vision, accounts, keys }));
+  const tree = pipeline(stagesOf(loaded, { roles, clock, bus, store, evidence, metrics, hub, cameras, vision, accounts, keys }));
   const world: World = {
     ...{ clock, random, bus, store, log },
     // The embedded log belongs to one process.

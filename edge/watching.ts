@@ -1,6 +1,6 @@
 /** Between cameras and viewers, what a process has of it by its roles: which cameras run here, and what viewers here see. */
 import type { Role } from "../actors/pipeline.ts";
-import { cameraSeeds } from "../config/cameras.ts";
+import { cameraSeeds, previewsOf } from "../config/cameras.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import type { Bus } from "../runtime/bus.ts";
 import type { Clock } from "../runtime/clock.ts";
@@ -49,8 +49,7 @@ export const createWatching = (loaded: LoadedConfig, ports: WatchingPorts): Watc
   const placement = createPlacement(hasEyes ? fleet : blind, (id) => (ownership ? ownership.termOf(id) : 0), clock);
   const isHere = (id: number) => hasEyes && placement.isHere(id);
 
-  const previews = new Map(config.cameras.list.map(({ id, preview }) => [id, preview]));
-  const preview = (id: number) => previews.get(id) ?? config.cameras.preview;
+  const preview = previewsOf(config);
   const hub = createLiveHub({ bus, clock, log, metrics, version, maxClients: config.server.maxClients, preview });
   const cameras = createCameraRegistry({
     ...{ bus, clock, random, log, checkAddress },

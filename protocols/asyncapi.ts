@@ -4,6 +4,7 @@ import { alertNotifications } from "./alert.ts";
 import type { MessageDefinition } from "./message.ts";
 import type { TopicDefinition } from "./topic.ts";
 import { topics } from "./topics.ts";
+import { tracksEvents } from "./tracks.ts";
 import { clientMessages, serverMessages } from "./websocket.ts";
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
@@ -46,11 +47,11 @@ const envelope = (definition: MessageDefinition): JsonObject => ({
   },
 });
 
-const record = (definition: MessageDefinition): JsonObject => ({
+const record = (definition: MessageDefinition, contentType: string): JsonObject => ({
   name: definition.type,
   title: definition.type,
   summary: definition.doc,
-  contentType: "application/vnd.msgpack",
+  contentType,
   payload: jsonSchemaOf(definition.schema),
 });
 
@@ -61,7 +62,12 @@ const topicChannel = (topic: TopicDefinition<never>): JsonObject => ({
   address: topic.name,
   description: topic.doc,
   servers: [{ $ref: "#/servers/bus" }],
-  messages: table(topic.messages, ({ type }) => type, record),
+  messages: table(
+    topic.messages,
+    ({ type }) => type,
+    // Tracks are for programs that read JSON, whatever the other topics are written in.
+    (each) => record(each, topic.name === tracksEvents.name ? "application/json" : "application/vnd.msgpack"),
+  ),
   bindings: { kafka: { topic: topic.name, partitions: topic.partitions } },
 });
 
@@ -75,7 +81,7 @@ const operation = (action: "send" | "receive", channel: string, definitions: rea
 export const asyncApi = (version: string): JsonObject => {
   const toServer: readonly MessageDefinition[] = Object.values(clientMessages);
   const toClient: readonly MessageDefinition[] = Object.values(serverMessages);
-  const all: readonly TopicDefinition<never>[] = [...Object.values(topics), alertNotifications];
+  const all: readonly TopicDefinition<never>[] = [...Object.values(topics), alertNotifications, tracksEvents];
   return {
     asyncapi: "3.0.0",
     info: { title: "Vedette", version, description: "Live messages over WebSocket, and the topics behind them." },

@@ -1,11 +1,13 @@
 /** From the configuration to the Kafka driver's options. */
 import type { LoadedConfig } from "../../config/load.ts";
+import { tracksEvents } from "../../protocols/tracks.ts";
 import type { KafkaAccess } from "../../runtime/bus-kafka/client.ts";
 import type { RecordForm } from "../../runtime/bus-kafka/records.ts";
 import type { KafkaBusOptions } from "../../runtime/bus-kafka.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Log } from "../../runtime/log.ts";
 import { originalForm } from "./original.ts";
+import { tracksForm } from "./tracks-form.ts";
 
 /** How this process reaches the cluster; the password is read from where the configuration says. */
 export const kafkaAccess = ({ config, resolveSecret }: LoadedConfig): KafkaAccess => {
@@ -21,9 +23,13 @@ export const kafkaAccess = ({ config, resolveSecret }: LoadedConfig): KafkaAcces
 
 const original = ({ config }: LoadedConfig): RecordForm => originalForm({ deadlineMs: config.tasks.deadlineMs });
 
-/** The form in which values are written; null for MessagePack. */
-export const writtenForm = (loaded: LoadedConfig): RecordForm | null =>
-  loaded.config.kafka.format === "json" ? original(loaded) : null;
+/** The forms in which values are written, each for topics of its own; null where all is MessagePack. */
+export const writtenForm = (loaded: LoadedConfig): RecordForm | null => {
+  const { format, tracksTopic } = loaded.config.kafka;
+  const [first, second] = [...(format === "json" ? [original(loaded)] : []), ...(tracksTopic === null ? [] : [tracksForm()])];
+  if (!first || !second) return first ?? null;
+  return { ...first, write: (topic, type, bytes) => first.write(topic, type, bytes) ?? second.write(topic, type, bytes) };
+};
 
 export const kafkaOptions = (loaded: LoadedConfig, ports: { readonly clock: Clock; readonly log: Log }): KafkaBusOptions => {
   const { kafka } = loaded.config;
@@ -32,7 +38,7 @@ export const kafkaOptions = (loaded: LoadedConfig, ports: { readonly clock: Cloc
   return {
     ...ports,
     access: kafkaAccess(loaded),
-    topics: kafka.topics,
+    topics: kafka.tracksTopic === null ? kafka.topics : { ...kafka.topics, [tracksEvents.name]: { name: kafka.tracksTopic } },
     createTopics: kafka.createTopics,
     replication: kafka.replication,
     producer: { compression, acks, idempotent, lingerMs, batchBytes },

@@ -127,8 +127,14 @@ test("their task generator and their scheduler work among ours, one on each side
 
 test("their scheduler assesses what our task generator asks, and both forms lie on one topic", async () => {
   const names = namesOf("theirs");
+  const withTracks = ["kafka.tracksTopic=theirs-events", "cameras.preview.bus=true"];
   const [eyes, rest] = ["eyes,task-generator", "aggregator,edge"];
-  await using it = await startVedette({ config, set: onKafka("theirs", "kafka.format=json"), args: ["--roles", eyes] });
+  await using it = await startVedette({
+    config,
+    set: onKafka("theirs", "kafka.format=json", ...withTracks),
+    args: ["--roles", eyes],
+  });
+  await using board = await aProgram("realtime-analytics-dashboard", "theirs-events", "theirs-events", () => []);
   await using scheduler = await aProgram("llm-task-scheduler", names.tasks, names.results, resultOf);
   // With MessagePack as its own form it reads what comes all the same.
   await using edge = await startVedette({ config, set: onKafka("theirs"), args: ["--roles", rest] });
@@ -147,6 +153,11 @@ test("their scheduler assesses what our task generator asks, and both forms lie 
     ...{ cameraId: 2, groupImageUrl: "", taskId: expect.any(String), taskIdsOfRequest: expect.any(Array) },
     groupImageBase64: expect.stringMatching(/^\/9j\//),
     groupMetadata: { objectCount: expect.any(Number), classes: expect.any(Array), bbox: expect.any(Array) },
+  });
+  await within(20_000, "tracks", () => board.read.length > 0);
+  expect(board.read[0]).toEqual({
+    ...{ stream: "junction", frame_id: 0, frame_jpeg: expect.stringMatching(/^data:image\/jpeg;base64,\/9j\//) },
+    tracks: expect.any(Array),
   });
   edge.kill("SIGTERM");
   it.kill("SIGTERM");

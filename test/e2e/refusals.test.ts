@@ -96,9 +96,3 @@ test("bad sources, frames and bodies are answered with a code each, and nothing 
   expect((await it.get("/livez")).status).toBe(200);
   expect(it.lines.filter(({ event }) => event === "actor.failed")).toEqual([]);
 }, 90_000);
-
-test("what this version does not do is refused, not passed over", async () => {
-  const { status, err } = await runVedette(["--set", "bus=kafka", "--set", "kafka.tracksTopic=analytics.events"]);
-  expect(status).toBe(78);
-  expect(err).toContain("leave out kafka.tracksTopic");
-});
