@@ -1,9 +1,17 @@
-/** Finds the JSON values in a model's text: the whole text, then fenced blocks, then balanced objects and arrays in prose. */
+/** Finds the JSON values in a model's text: the whole text, or what stands in fences and prose, read with more and more patience. */
+import { readLoose } from "./loose-json.ts";
 
 /** Longer answers are cut: the asked schema needs 2 KiB. */
 const textMax = 65_536;
-/** Places in the prose at which a value is looked for; bounds the work on text made of braces. */
+/** Places in the prose at which a value is looked for, and characters read there; they bound the work on text made of braces. */
 const startsMax = 32;
+const readMax = 4 * textMax;
+
+export type Found = {
+  readonly value: unknown;
+  /** The text ended before the value did: what is missing was not said. */
+  readonly isCut: boolean;
+};
 
 const parsed = (text: string): { readonly value: unknown } | null => {
   try {
@@ -13,52 +21,45 @@ const parsed = (text: string): { readonly value: unknown } | null => {
   }
 };
 
-/** The end of the balanced value that starts at `start`, quotes and escapes respected; -1 when it never ends. */
-const balancedEnd = (text: string, start: number): number => {
-  let depth = 0;
-  let quoted = false;
-  for (let at = start; at < text.length; at++) {
-    const char = text[at];
-    if (quoted) {
-      if (char === "\\") at++;
-      else if (char === '"') quoted = false;
-    } else if (char === '"') quoted = true;
-    else if (char === "{" || char === "[") depth++;
-    else if (char === "}" || char === "]") {
-      depth--;
-      if (depth === 0) return at + 1;
-    }
+const thoughtEnds = ["</think>", "</thinking>", "</thought>", "◁/think▷", "<|end_of_thought|>", "<|channel|>final<|message|>"];
+const thoughtBegins = /^\s*(?:<think(?:ing)?>|<thought>|◁think▷|<\|begin_of_thought\|>|<\|channel\|>analysis)/i;
+
+/** Reasoning models think aloud first, and may think in JSON. Null when the text ends within the thoughts. */
+const withoutThoughts = (text: string): string | null => {
+  let from = 0;
+  for (const mark of thoughtEnds) {
+    const at = text.lastIndexOf(mark);
+    if (at !== -1) from = Math.max(from, at + mark.length);
   }
-  return -1;
+  return from === 0 && thoughtBegins.test(text) ? null : text.slice(from);
 };
 
-/** In order of trust; the caller takes the first that reads as an answer. */
-export function* jsonValues(text: string): Generator<unknown> {
-  // Reasoning models think aloud first, and may think in JSON.
-  const thought = text.lastIndexOf("</think>");
-  const answer = (thought === -1 ? text : text.slice(thought + "</think>".length))
+/** JSON lets a name come twice, of which the reader of the engine takes the last; ours takes neither. */
+const isTwofold = (text: string): boolean => /"(risk_?level|level|verdict|confidence)"\s*:[\s\S]*"\1"\s*:/i.test(text);
+
+/** In order of appearance; an empty list holds no JSON, null ends within thoughts. */
+export const jsonValues = (text: string): Found[] | null => {
+  const said = withoutThoughts(text);
+  if (said === null) return null;
+  const isLong = said.length > textMax;
+  const answer = said
     .slice(0, textMax)
     .replace(/^\uFEFF/, "")
     .trim();
-
   const whole = parsed(answer);
-  if (whole) {
-    yield whole.value;
-    if (typeof whole.value === "string") yield* jsonValues(whole.value); // encoded twice; shorter each time, so it ends
-    return;
-  }
-  for (const [, body = ""] of answer.matchAll(/```[\w-]*([\s\S]*?)```/g)) {
-    const fenced = parsed(body.trim());
-    if (fenced) yield fenced.value;
-  }
-  let starts = 0;
-  for (let at = 0; at < answer.length && starts < startsMax; at++) {
+  // Encoded twice; shorter each time, so it ends.
+  if (typeof whole?.value === "string") return jsonValues(whole.value);
+  if (whole && !isTwofold(answer)) return [{ value: whole.value, isCut: false }];
+
+  const found: Found[] = [];
+  let [starts, read] = [0, 0];
+  for (let at = 0; at < answer.length && starts < startsMax && read < readMax; at++) {
     if (answer[at] !== "{" && answer[at] !== "[") continue;
     starts++;
-    const end = balancedEnd(answer, at);
-    const value = end === -1 ? null : parsed(answer.slice(at, end));
-    if (!value) continue;
-    yield value.value;
+    const { value, end, isCut } = readLoose(answer, at);
+    read += end - at;
+    found.push({ value, isCut: isCut || (isLong && end >= answer.length) });
     at = end - 1;
   }
-}
+  return found;
+};

@@ -2,101 +2,71 @@
  * Reads a model's text as an assessment. Total: any text gives an assessment or a reason, and a text that cannot be read is
  * never "no risk". Tolerates fences, prose around the JSON, nested and flat shapes, other spellings of numbers and words.
  */
-import type { RiskLevel } from "../../protocols/ids.ts";
+import { type RiskLevel, riskRank } from "../../protocols/ids.ts";
 import type { Verdict } from "../../protocols/verdict.ts";
-import { jsonValues } from "./answer-json.ts";
-import { borneOut, levelOfConfidence, levelOfWord } from "./severity.ts";
+import { confidenceOf, countOf, type Fields, fieldsOf, first, idsOf, phrasesOf, textOf, textsOf } from "./answer-fields.ts";
+import { type Found, jsonValues } from "./answer-json.ts";
+import { borneOut, isSevere, levelOfConfidence, levelOfWord } from "./severity.ts";
 
 export type Assessment = Pick<Verdict, "confidence" | "description" | "riskTypes" | "dangerObjectCount" | "triggerObjectIds"> & {
   readonly verdict: NonNullable<Verdict["verdict"]>;
   readonly riskLevel: RiskLevel;
 };
 
-export type ParsedAnswer =
-  | { readonly ok: true; readonly assessment: Assessment }
-  | { readonly ok: false; readonly reason: string; readonly excerpt: string };
+/**
+ * What had to be mended: the answer was cut off · it comes in several versions that differ · an id, a hazard or a count is not of
+ * the input and was dropped.
+ */
+export const findings = ["cut", "several", "unknown_id", "unknown_hazard", "unknown_count"] as const;
+export type Finding = (typeof findings)[number];
+
+export type ReadAnswer = {
+  readonly ok: true;
+  readonly assessment: Assessment;
+  /** Text in the picture that gives orders or says what the scene is, in the model's own report. */
+  readonly pictureText: readonly string[];
+  readonly findings: readonly Finding[];
+};
+export type ParsedAnswer = ReadAnswer | { readonly ok: false; readonly reason: string; readonly excerpt: string };
 
 /** What was asked about: answers about other groups and objects are left out. */
 export type AskedAbout = { readonly groupIndex: number; readonly trackIds: ReadonlySet<number> };
 
-const wrappers = ["result", "data", "assessment", "answer", "output", "response"];
+type Reading = Omit<ReadAnswer, "ok">;
+type Place = AskedAbout & { readonly isCut: boolean; readonly depth: number };
+
 const depthMax = 4;
-
-type Fields = ReadonlyMap<string, unknown>;
-
-/** Keys without case, `_` and `-`, so that riskLevel, risk_level and RiskLevel are one. The first of two such keys stands. */
-const fieldsOf = (value: unknown): Fields | null => {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return null;
-  const fields = new Map<string, unknown>();
-  for (const [key, field] of Object.entries(value)) {
-    const folded = key.toLowerCase().replace(/[_-]/g, "");
-    if (!fields.has(folded)) fields.set(folded, field);
-  }
-  return fields;
-};
-
-const first = (fields: Fields, ...names: string[]): unknown => {
-  for (const name of names) {
-    const value = fields.get(name);
-    if (value !== undefined && value !== null) return value;
-  }
-  return null;
-};
-
-/** A single number in whatever clothes: 0.85, "0,85", "85%", "约 85％". Null when there is none, or more than one. */
-const numberOf = (value: unknown): { readonly number: number; readonly percent: boolean } | null => {
-  if (typeof value === "number") return Number.isFinite(value) ? { number: value, percent: false } : null;
-  if (typeof value !== "string" || value.length > 40) return null;
-  const match = /^[^\d.,-]*(-?(?:\d+(?:[.,]\d+)?|[.,]\d+))\s*(%?)[^\d]*$/.exec(value.normalize("NFKC"));
-  return match ? { number: Number((match[1] ?? "").replace(",", ".")), percent: match[2] === "%" } : null;
-};
-
-const confidenceOf = (value: unknown): number | null => {
-  const read = numberOf(value);
-  if (!read) return null;
-  // 85 can only be a percentage; 1.5 is neither a share nor a likely percentage.
-  const share = read.percent || (read.number >= 2 && read.number <= 100) ? read.number / 100 : read.number;
-  return share >= 0 && share <= 1 ? share : null;
-};
-
-const countOf = (value: unknown): number | null => {
-  const read = numberOf(value);
-  return read && Number.isInteger(read.number) && read.number >= 0 && read.number <= 10_000 ? read.number : null;
-};
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is taken out
-const spaces = /[\u0000-\u001f\u007f\s]+/g;
-
-const textOf = (value: unknown, lengthMax: number): string => {
-  const text = Array.isArray(value) ? value.filter((each) => typeof each === "string").join("; ") : value;
-  if (typeof text !== "string") return "";
-  return text.replace(spaces, " ").trim().slice(0, lengthMax).toWellFormed();
-};
-
-const riskTypesOf = (value: unknown): string[] => {
-  const parts = (Array.isArray(value) ? value.slice(0, 50) : [value]).flatMap((each) =>
-    typeof each === "string" ? each.slice(0, 1_000).split(/[;；,，、\n]/) : [],
-  );
-  const types = parts.map((part) => textOf(part, 80)).filter((part) => part !== "" && levelOfWord(part) !== "none");
-  return [...new Set(types)].slice(0, 10);
-};
-
-const idsOf = (value: unknown, known: ReadonlySet<number>): number[] => {
-  const items = (Array.isArray(value) ? value.slice(0, 1_000) : [value]).flatMap((each) =>
-    typeof each === "string" ? [...each.slice(0, 1_000).matchAll(/\d+/g)].map(([digits]) => Number(digits)) : [each],
-  );
-  return [...new Set(items.filter((item): item is number => typeof item === "number" && known.has(item)))];
-};
+const names = {
+  level: ["risklevel", "level", "maxrisklevel", "风险等级", "风险级别", "等级"],
+  verdict: ["verdict", "判定", "核实结果"],
+  confidence: ["confidence", "modelconfidence", "score", "置信度"],
+  description: ["description", "reason", "explanation", "描述", "说明"],
+  observations: ["observations", "观察"],
+  riskTypes: ["risktypes", "risktype", "风险类型"],
+  hazards: ["hazards", "hazard", "危险"],
+  hazardType: ["type", "hazard", "name", "risktype", "类型"],
+  ids: ["triggerobjectids", "dangerobjectids", "objectids", "trackids", "membertrackids", "ids", "触发目标编号", "目标编号"],
+  count: ["dangerobjectcount", "涉险目标数"],
+  pictureText: ["picturetext", "visibletext", "画面文字"],
+  detected: ["bbox", "bbox2d", "label", "class", "trackid"],
+  groups: ["results", "groups"],
+  group: ["groupindex", "group"],
+} as const;
 
 const verdictWords: readonly (readonly [RegExp, Assessment["verdict"]])[] = [
-  [/^(uncertain|unsure|unknown|unclear|不确定|无法判断|无法确定)/, "uncertain"],
-  [/^(rejected|reject|false|no|否定|否|不成立|排除)$/, "rejected"],
-  [/^(confirmed|confirm|true|yes|确认|是|成立|属实)$/, "confirmed"],
+  [/^(uncertain|unsure|unknown|unclear|cannot be told|不确定|无法判断|无法确定)/, "uncertain"],
+  [/^(rejected|reject|false|no|not confirmed|否定|否|不属实|不成立|排除)$/, "rejected"],
+  [/^(confirmed|confirm|true|yes|确认|是|属实|成立|危险属实)$/, "confirmed"],
 ];
 
 const verdictOf = (value: unknown): Assessment["verdict"] | null => {
   if (typeof value !== "string" && typeof value !== "boolean") return null;
-  const word = String(value).normalize("NFKC").trim().toLowerCase();
+  const word = String(value)
+    .slice(0, 100)
+    .normalize("NFKC")
+    .toLowerCase()
+    .replace(/\([^)]*\)?|[.。!*_"']/g, "") // "confirmed (the danger is real)", as the prompt explains it
+    .trim();
   return verdictWords.find(([words]) => words.test(word))?.[1] ?? null;
 };
 
@@ -108,75 +78,153 @@ const consistent = (said: Assessment["verdict"] | null, level: RiskLevel): Asses
   return said;
 };
 
-const flat = (fields: Fields, { trackIds }: AskedAbout): Assessment | null => {
-  const confidence = confidenceOf(first(fields, "confidence", "modelconfidence", "score"));
-  const said = verdictOf(first(fields, "verdict"));
-  const stated = first(fields, "risklevel", "level", "maxrisklevel");
-  const level =
-    levelOfWord(stated) ?? (said === "rejected" ? "none" : null) ?? (confidence === null ? null : levelOfConfidence(confidence));
-  // A confidence alone is no assessment: some other field has to show that this object is the answer.
-  if (level === null || (stated === null && said === null && !fields.has("risktypes") && !fields.has("description"))) return null;
+type Hazards = { readonly types: readonly string[]; readonly ids: readonly number[]; readonly dropped: readonly string[] };
 
-  const riskTypes = riskTypesOf(first(fields, "risktypes", "risktype", "hazards"));
-  const described = textOf(first(fields, "description", "reason", "explanation"), 2_000);
-  const riskLevel = borneOut(level, riskTypes, described);
-  const dangerObjectCount = countOf(first(fields, "dangerobjectcount"));
-  const ids = first(fields, "triggerobjectids", "dangerobjectids", "trackids");
+/** A hazard all of whose objects are unknown tells of something else than what was asked about. */
+const hazardsOf = (value: unknown, { trackIds }: Place): Hazards => {
+  const types: string[] = [];
+  const dropped: string[] = [];
+  const ids = new Set<number>();
+  for (const each of Array.isArray(value) ? value.slice(0, 20) : [value]) {
+    const fields = fieldsOf(each);
+    const said = phrasesOf(fields ? first(fields, names.hazardType) : each);
+    const named = fields ? idsOf(first(fields, names.ids), trackIds) : { known: [], unknown: 0 };
+    if (named.unknown > 0 && named.known.length === 0) dropped.push(...(said.length > 0 ? said : [""]));
+    else {
+      types.push(...said);
+      for (const id of named.known) ids.add(id);
+    }
+  }
+  return { types, ids: [...ids], dropped };
+};
+
+/** "None" has to be said; that it follows from a low confidence counts only where nothing else tells of a danger. */
+const levelOf = (stated: unknown, said: Assessment["verdict"] | null, confidence: number | null, tells: boolean) => {
+  const word = levelOfWord(stated);
+  if (word !== null) return word;
+  if (said === "rejected") return "none";
+  if (confidence === null) return null;
+  const level = levelOfConfidence(confidence);
+  return level === "none" && (tells || said === "confirmed") ? null : level;
+};
+
+const flat = (fields: Fields, place: Place): Reading | null => {
+  const confidence = confidenceOf(first(fields, names.confidence));
+  const said = verdictOf(first(fields, names.verdict));
+  const stated = first(fields, names.level);
+  const hazards = hazardsOf(first(fields, names.hazards), place);
+  const riskTypes = [...new Set([...phrasesOf(first(fields, names.riskTypes)), ...hazards.types])].filter(
+    (type) => hazards.types.includes(type) || !hazards.dropped.includes(type),
+  );
+  const described = textOf(first(fields, names.description), 2_000);
+  const observed = textOf(first(fields, names.observations), 2_000);
+  const level = levelOf(stated, said, confidence, riskTypes.length > 0 || hazards.dropped.length > 0 || isSevere(described));
+  // A confidence alone is no assessment: some other field has to show that this is the answer, and not an object that was detected.
+  const isDetected = names.detected.some((name) => fields.has(name));
+  const isOther = !fields.has("risktypes") && hazards.types.length === 0 && (described === "" || isDetected);
+  if (level === null || (stated === null && said === null && isOther)) return null;
+
+  // What was cut off may have borne the level out; it is no reason to lower it.
+  const words = place.isCut ? `${described} ${observed}`.trim() : described;
+  const riskLevel = place.isCut && words === "" && riskTypes.length === 0 ? level : borneOut(level, riskTypes, words);
+  const isUnfounded = hazards.dropped.length > 0 && riskTypes.length === 0 && riskRank(riskLevel) > 0;
+  const count = countOf(first(fields, names.count));
+  const isCounted = count !== null && count <= place.trackIds.size;
+  const listed = first(fields, names.ids);
+  const ids = listed === null ? { known: hazards.ids, unknown: 0 } : idsOf(listed, place.trackIds);
+  const hasIds = listed !== null || hazards.ids.length > 0 || hazards.dropped.length > 0;
   return {
-    verdict: consistent(said, riskLevel),
-    riskLevel,
-    confidence,
-    description: described || textOf(first(fields, "observations"), 2_000),
-    riskTypes,
-    ...(dangerObjectCount === null ? {} : { dangerObjectCount }),
-    ...(ids === null ? {} : { triggerObjectIds: idsOf(ids, trackIds) }),
+    assessment: {
+      verdict: isUnfounded ? "uncertain" : consistent(said, riskLevel),
+      riskLevel,
+      confidence,
+      description: described || observed,
+      riskTypes: riskTypes.slice(0, 10),
+      ...(isCounted ? { dangerObjectCount: count } : {}),
+      ...(hasIds ? { triggerObjectIds: [...ids.known] } : {}),
+    },
+    pictureText: textsOf(first(fields, names.pictureText), 5, 120),
+    findings: [
+      ...(place.isCut ? ["cut" as const] : []),
+      ...(ids.unknown > 0 ? ["unknown_id" as const] : []),
+      ...hazards.dropped.map(() => "unknown_hazard" as const),
+      ...(count !== null && !isCounted ? ["unknown_count" as const] : []),
+    ],
   };
 };
 
 const nothingFound: Assessment = { verdict: "rejected", riskLevel: "none", confidence: null, description: "", riskTypes: [] };
 
-const fromList = (list: readonly unknown[], asked: AskedAbout, depth: number): Assessment | null => {
+/** Of several versions of one answer the worst stands; when they differ in level, nothing is confirmed. */
+const worstOf = (readings: readonly Reading[]): Reading | null => {
+  const [head, ...others] = readings;
+  if (!head || others.length === 0) return head ?? null;
+  const worst = others.reduce(
+    (known, each) => (riskRank(each.assessment.riskLevel) >= riskRank(known.assessment.riskLevel) ? each : known),
+    head,
+  );
+  const isOne = readings.every(({ assessment }) => assessment.riskLevel === worst.assessment.riskLevel);
+  if (isOne) return worst;
+  return { ...worst, assessment: { ...worst.assessment, verdict: "uncertain" }, findings: [...worst.findings, "several"] };
+};
+
+const fromList = (list: readonly unknown[], place: Place): Reading | null => {
   const entries = list.slice(0, 100).flatMap((entry) => {
     const fields = fieldsOf(entry);
-    return fields ? [{ entry, index: countOf(first(fields, "groupindex", "group")) }] : [];
+    return fields ? [{ entry, index: countOf(first(fields, names.group)) }] : [];
   });
   // Only one group was asked about: an entry without its index is about it, one with another index is not.
-  const about = entries.find(({ index }) => index === asked.groupIndex) ?? entries.find(({ index }) => index === null);
-  const only = entries.length === 1 ? entries[0] : undefined; // a lone entry with a wrong index is a miscount
-  const chosen = about ?? only;
-  return chosen ? fromValue(chosen.entry, asked, depth + 1) : null;
+  const about = entries.filter(({ index }) => index === place.groupIndex);
+  const unnamed = entries.filter(({ index }) => index === null);
+  const only = entries.length === 1 && !place.isCut ? entries : []; // a lone entry with a wrong index is a miscount
+  const chosen = about.length > 0 ? about : unnamed.length > 0 ? unnamed : only;
+  return worstOf(chosen.flatMap(({ entry }) => fromValue(entry, { ...place, depth: place.depth + 1 }) ?? []));
 };
 
-const fromValue = (value: unknown, asked: AskedAbout, depth = 0): Assessment | null => {
-  if (depth > depthMax) return null;
-  if (Array.isArray(value)) return fromList(value, asked, depth);
+/** Fields that hold objects: wrappers of whatever name, and groups by their index. */
+const fromWithin = (fields: Fields, place: Place): Reading | null => {
+  const readings: Reading[] = [];
+  for (const [name, value] of [...fields].slice(0, 20)) {
+    const index = /^(?:group)?(\d{1,9})$/.exec(name)?.[1];
+    if (index !== undefined && Number(index) !== place.groupIndex) continue;
+    const isText = typeof value === "string" && /^\s*[[{`]/.test(value);
+    const inner = isText
+      ? fromFound(jsonValues(value) ?? [], { ...place, depth: place.depth + 1 })
+      : fromValue(value, { ...place, depth: place.depth + 1 });
+    if (inner) readings.push(inner);
+  }
+  return worstOf(readings);
+};
+
+const fromValue = (value: unknown, place: Place): Reading | null => {
+  if (place.depth > depthMax) return null;
+  if (Array.isArray(value)) return fromList(value, place);
   const fields = fieldsOf(value);
   if (!fields) return null;
-  const results = first(fields, "results", "groups");
+  const results = first(fields, names.groups);
   if (Array.isArray(results)) {
-    const nested = fromList(results, asked, depth);
+    const nested = fromList(results, place);
     if (nested) return nested;
     const saysNone =
-      levelOfWord(first(fields, "maxrisklevel", "risklevel")) === "none" || first(fields, "hasdangerousdriving") === false;
-    if (results.length === 0 && saysNone) return { ...nothingFound, description: textOf(first(fields, "description"), 2_000) };
+      levelOfWord(first(fields, ["maxrisklevel", "risklevel"])) === "none" || first(fields, ["hasdangerousdriving"]) === false;
+    const isEmpty = results.length === 0 && saysNone && !place.isCut;
+    if (isEmpty) {
+      const description = textOf(first(fields, names.description), 2_000);
+      return { assessment: { ...nothingFound, description }, pictureText: [], findings: [] };
+    }
   }
-  const direct = flat(fields, asked);
-  if (direct) return direct;
-  for (const name of wrappers) {
-    const inner = fields.has(name) ? fromValue(fields.get(name), asked, depth + 1) : null;
-    if (inner) return inner;
-  }
-  return null;
+  return flat(fields, place) ?? fromWithin(fields, place);
 };
 
+const fromFound = (found: readonly Found[], place: Place): Reading | null =>
+  worstOf(found.flatMap(({ value, isCut }) => fromValue(value, { ...place, isCut: place.isCut || isCut }) ?? []));
+
 export const parseAnswer = (text: string, asked: AskedAbout): ParsedAnswer => {
-  let sawJson = false;
-  for (const value of jsonValues(text)) {
-    sawJson = true;
-    const assessment = fromValue(value, asked);
-    if (assessment) return { ok: true, assessment };
-  }
-  const reason =
-    text.trim() === "" ? "the answer is empty" : sawJson ? "the answer names no risk level" : "the answer holds no JSON";
-  return { ok: false, reason, excerpt: textOf(text, 200) };
+  const found = jsonValues(text);
+  const reading = found && fromFound(found, { ...asked, isCut: false, depth: 0 });
+  if (reading) return { ok: true, ...reading };
+  const excerpt = textOf(text, 200);
+  if (text.trim() === "") return { ok: false, reason: "the answer is empty", excerpt };
+  if (found === null) return { ok: false, reason: "the answer ends within its thoughts", excerpt };
+  return { ok: false, reason: found.length > 0 ? "the answer names no risk level" : "the answer holds no JSON", excerpt };
 };

@@ -89,8 +89,8 @@ describe("what cannot be read is an error, never none", () => {
       { ...full, riskLevel: [3], verdict: 1, confidence: "fairly sure" },
       "the answer names no risk level",
     ],
-    ["brackets without an end", "[".repeat(100_000), "the answer holds no JSON"],
-    ["deep nesting", "[".repeat(50_000) + "]".repeat(50_000), "the answer holds no JSON"],
+    ["brackets without an end", "[".repeat(100_000), "the answer names no risk level"],
+    ["deep nesting", "[".repeat(50_000) + "]".repeat(50_000), "the answer names no risk level"],
   ];
   test.each(rows)("%s", (_, answer, reason) => expect(read(answer)).toBe(reason));
   test("the beginning of the text is kept, on one line", () => {
@@ -103,7 +103,7 @@ describe("what cannot be read is an error, never none", () => {
 
 describe("levels", () => {
   const level = (fields: object) => {
-    const assessment = read({ description: "碰撞", ...fields });
+    const assessment = read({ description: "车速很快", ...fields });
     return typeof assessment === "string" ? assessment : assessment.riskLevel;
   };
   const rows: readonly [string, object, string][] = [
@@ -116,6 +116,14 @@ describe("levels", () => {
     ["unknown, confidence .45", { riskLevel: "tremendous", confidence: 0.45 }, "low"],
     ["unknown, confidence .44", { riskLevel: "tremendous", confidence: 0.44 }, "none"],
     ["missing, confidence .9", { confidence: 0.9 }, "high"],
+    [
+      "unknown, confidence .44, but a severe act is told",
+      { confidence: 0.44, description: "追尾" },
+      "the answer names no risk level",
+    ],
+    ["unknown, confidence .44, but confirmed", { confidence: 0.44, verdict: "confirmed" }, "the answer names no risk level"],
+    ["two neighbours", { riskLevel: "medium to high" }, "high"],
+    ["two neighbours in Chinese", { riskLevel: "中高风险" }, "high"],
     ["missing, but rejected", { verdict: "rejected" }, "none"],
     ["missing, confirmed, no confidence", { verdict: "confirmed" }, "the answer names no risk level"],
   ];
