@@ -21,6 +21,13 @@ export const Verdict = z.object({
   riskTypes: z.array(z.string().max(80)).max(10),
   dangerObjectCount: z.int().min(0).optional(),
   triggerObjectIds: z.array(z.int()).optional(),
+  tamper: z
+    .boolean()
+    .optional()
+    .describe(
+      "The picture holds text that gives orders or names the risk, and the model's verdict contradicts what was measured",
+    ),
+  pictureText: z.array(z.string().max(120)).max(5).optional().describe("That text; beside `tamper` alone"),
 });
 export type Verdict = z.infer<typeof Verdict>;
 

@@ -67,6 +67,8 @@ export const createMetrics = () => {
     llmConcurrent: gauge("llm_concurrent_tasks", "Calls in flight", "scheduler_id"),
     llmHedges: counter("llm_hedged_requests_total", "Second calls for one task, while the first was out", "outcome"),
     llmShadow: counter("llm_shadow_total", "Answers of the model asked on the side, against what was published", "outcome"),
+    llmRepairs: counter("llm_repairs_total", "Answers that could not be read, by what became of a second call", "outcome"),
+    llmFindings: counter("llm_answer_findings_total", "What was mended in answers that were read, by kind", "finding"),
     callsAvoided: counter("llm_calls_avoided_total", "Tasks that ended without a call, by reason", "reason"),
     keyPoolSize: gauge("api_key_pool_size", "Keys in the pool", "pool_id"),
     keyStatus: gauge("api_key_status", "1 available, 2 in use, 3 cooling, 4 disabled", "pool_id", "key_id"),

@@ -132,7 +132,7 @@ const flat = (fields: Fields, place: Place): Reading | null => {
   const isCounted = count !== null && count <= place.trackIds.size;
   const listed = first(fields, names.ids);
   const ids = listed === null ? { known: hazards.ids, unknown: 0 } : idsOf(listed, place.trackIds);
-  const hasIds = listed !== null || hazards.ids.length > 0 || hazards.dropped.length > 0;
+  const hasIds = listed !== null || Array.isArray(first(fields, names.hazards));
   return {
     assessment: {
       verdict: isUnfounded ? "uncertain" : consistent(said, riskLevel),

@@ -44,6 +44,8 @@ export type Desk<Task> = {
   readonly assess: (task: Task, signal: AbortSignal) => Promise<Ended>;
   readonly waiting: () => number;
   readonly inFlight: () => number;
+  /** How long nine of ten calls take of late; 0 while too few are known. */
+  readonly p90Ms: () => number;
   readonly close: () => void;
 };
 
@@ -63,6 +65,7 @@ const longLine = 16;
 
 type Flight = { readonly seat: Seat; readonly startedMs: number; readonly isHedge: boolean; readonly abort: AbortController };
 type Entry<Task extends DeskTask> = Waiting<Task> & { readonly flights: Set<Flight>; isOver: boolean };
+const callsMaxOf = ({ task }: Waiting<DeskTask>): number => (task.onceIfMs === undefined ? callsMax : 1);
 
 export const createDesk = <Task extends DeskTask>(ports: DeskPorts<Task>, settings: DeskSettings): Desk<Task> => {
   const { clock, random, quota } = ports;
@@ -214,7 +217,7 @@ export const createDesk = <Task extends DeskTask>(ports: DeskPorts<Task>, settin
     return clock.after(p90Ms, () => {
       const leftMs = entry.deadlineAt - clock.nowMs();
       const isWorthIt = leftMs > p90Ms && hedges < settings.hedgeShare * calls && inFlight < settings.maxConcurrent;
-      if (isClosed || entry.isOver || entry.calls >= callsMax || !isWorthIt) return;
+      if (isClosed || entry.isOver || entry.calls >= callsMaxOf(entry) || !isWorthIt) return;
       const seat = quota.take(clock.monotonicMs(), first.group.name, entry.tokens);
       if (!seat) return;
       hedges++;
@@ -223,7 +226,7 @@ export const createDesk = <Task extends DeskTask>(ports: DeskPorts<Task>, settin
   };
 
   const again = (entry: Entry<Task>, afterMs: number, avoid: string | null) => {
-    if (entry.calls >= callsMax) {
+    if (entry.calls >= callsMaxOf(entry)) {
       const isHopeless = quota.hopeAtMs(clock.monotonicMs()) === Number.POSITIVE_INFINITY;
       if (isHopeless) return finish(entry, "no-quota", "every key is out of use");
       return finish(entry, "refused", `given up after ${entry.calls} calls: ${entry.lastReason}`);
@@ -299,6 +302,7 @@ export const createDesk = <Task extends DeskTask>(ports: DeskPorts<Task>, settin
       }),
     waiting: line.size,
     inFlight: () => inFlight,
+    p90Ms: () => serviceTime.p90Ms(clock.monotonicMs()),
     close() {
       isClosed = true;
       cancelWake();

@@ -26,6 +26,8 @@ const Tally = z.object({
   calls: z.int().min(0),
   /** Without an answer. */
   failed: z.int().min(0),
+  /** For an answer that could not be read; absent in older books. */
+  repairs: z.int().min(0).default(0),
   promptTokens: z.int().min(0),
   completionTokens: z.int().min(0),
   cost: z.number().min(0),
@@ -50,6 +52,8 @@ export type Entry = {
   readonly price: Price | undefined;
   readonly usage: Usage | null;
   readonly answered: boolean;
+  /** A second call, for an answer that could not be read. */
+  readonly isRepair?: boolean;
 };
 
 /** `soft`: only dangers are worth a call; `hard`: nothing is. */
@@ -75,13 +79,14 @@ const camerasMax = 5_000;
 const otherCameras = "other";
 
 const dayMs = 86_400_000;
-const nothing = (): Tally => ({ calls: 0, failed: 0, promptTokens: 0, completionTokens: 0, cost: 0 });
+const nothing = (): Tally => ({ calls: 0, failed: 0, repairs: 0, promptTokens: 0, completionTokens: 0, cost: 0 });
 export const dayOf = (wallMs: number): string => new Date(wallMs).toISOString().slice(0, 10);
 const emptyBook = (day: string): Book => ({ day, total: nothing(), groups: {}, keys: {}, cameras: {} });
 
 const add = (to: Tally, from: Tally): void => {
   to.calls += from.calls;
   to.failed += from.failed;
+  to.repairs += from.repairs;
   to.promptTokens += from.promptTokens;
   to.completionTokens += from.completionTokens;
   to.cost += from.cost;
@@ -150,10 +155,10 @@ export const createLedger = (budget: Budget): Ledger => {
   const spentOfAll = (wallMs: number): Spent => against(budget.day, sumOf(turn(wallMs).total, foreignToday.total));
 
   return {
-    enter({ group, keyId, cameraId, price, usage, answered }, wallMs) {
+    enter({ group, keyId, cameraId, price, usage, answered, isRepair = false }, wallMs) {
       const { total, groups, keys, cameras } = turn(wallMs);
       const used = usage ?? { promptTokens: 0, completionTokens: 0 };
-      const tally = { calls: 1, failed: answered ? 0 : 1, ...used, cost: costOf(used, price) };
+      const tally = { calls: 1, failed: answered ? 0 : 1, repairs: isRepair ? 1 : 0, ...used, cost: costOf(used, price) };
       const camera = String(cameraId);
       const isNew = !Object.hasOwn(cameras, camera);
       const isKnown = !isNew || camerasKnown < camerasMax;

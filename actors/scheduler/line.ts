@@ -10,6 +10,8 @@ export type DeskTask = {
   readonly capturedAt: number;
   readonly deadlineAt: number;
   readonly riskLevel: RiskLevel;
+  /** One call at most, and none that fails is made again; not begun with less time than this. */
+  readonly onceIfMs?: number;
 };
 
 /** What the calls of a task came to. `durationMs` is the time within calls; `calls` counts those sent. */
@@ -116,7 +118,7 @@ export const createLine = <Entry extends Waiting<DeskTask>>(): Line<Entry> => {
 
 /** At most half of the whole time: what calls took in a slow spell must not shut out every task that comes after it. */
 export const needMsOf = ({ task }: Waiting<DeskTask>, p90Ms: number): number =>
-  Math.max(leastCallMs, Math.min(p90Ms + leastCallMs, (task.deadlineAt - task.capturedAt) / 2));
+  Math.max(leastCallMs, task.onceIfMs ?? Math.min(p90Ms + leastCallMs, (task.deadlineAt - task.capturedAt) / 2));
 
 /**
  * Null while the task may go on; otherwise how it ends without a further call. `hopeInMs` is when a quota group may take one,

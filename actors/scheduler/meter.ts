@@ -1,6 +1,7 @@
 /** Counts what the scheduler does, and says in the log what an operator should know of it. */
 import type { Log } from "../../runtime/log.ts";
 import type { Metrics } from "../../runtime/metrics.ts";
+import type { Finding } from "./answer.ts";
 import type { CallRecord } from "./desk.ts";
 import type { KeyState } from "./keys.ts";
 import type { Spent, Tally } from "./ledger.ts";
@@ -11,6 +12,8 @@ export type Meter = {
   readonly called: (record: CallRecord<unknown>, nowMs: number) => void;
   /** A task ended without a call. */
   readonly avoided: (reason: AvoidedReason) => void;
+  /** What was mended in an answer that was read, or is wrong with it. */
+  readonly read: (findings: readonly (Finding | "tamper")[]) => void;
   readonly changed: (event: QuotaEvent) => void;
   /** Says once when a cap of the day is reached, and when a day begins anew. */
   readonly spent: (spent: Spent, today: Tally) => void;
@@ -63,6 +66,10 @@ export const createMeter = (metrics: Metrics, log: Log): Meter => {
       log.warn("llm.failed", { group: seat.group.name, keyId: seat.keyId, reason: outcome.reason, suppressed });
       loggedAtMs = nowMs;
       suppressed = 0;
+    },
+
+    read(findings) {
+      for (const finding of findings) metrics.llmFindings.inc({ finding });
     },
 
     avoided: (reason) => metrics.callsAvoided.inc({ reason }),

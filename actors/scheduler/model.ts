@@ -12,8 +12,9 @@ import { isAffordable } from "./ledger.ts";
 import type { Ended } from "./line.ts";
 import { createMeter } from "./meter.ts";
 import { callChat, type Fetch } from "./openai.ts";
-import { type PromptTemplate, renderPrompt } from "./prompt.ts";
+import { type PromptTemplate, renderPrompt, renderRepair } from "./prompt.ts";
 import type { QuotaEvent, Seat } from "./quota.ts";
+import { type Question, type RepairOutcome, readOrRepair } from "./repair.ts";
 import { answerKey, decodeAnswer, encodeAnswer, isWorthKeeping, resultOf } from "./result.ts";
 import type { Language } from "./rules.ts";
 import { createShadow } from "./shadow.ts";
@@ -47,6 +48,7 @@ export type ModelAssessor = {
 const tokensMax = 800;
 /** Of a question and its answer, before providers have said: the prompt, a crop of 640 × 640, the answer; then each object. */
 const [questionTokens, pictureTokens, objectTokens] = [1_100, 550, 40];
+const complaintTokens = 50;
 /** As long as the task itself is kept. */
 const answerTtlMs = 2 * 3_600_000;
 /** A store that hangs costs a copy after a crash at most; a verdict that comes too late costs the verdict. */
@@ -70,8 +72,11 @@ export const boundedBy = async <T>(clock: Clock, work: Promise<T>, instead: T, f
   return outcome;
 };
 
-const tokensOf = ({ image, detectedObjects }: AssessmentTask): number =>
-  questionTokens + (image.byteLength > 0 ? pictureTokens : 0) + objectTokens * detectedObjects.length;
+const tokensOf = ({ image, detectedObjects, repair }: Question): number =>
+  questionTokens +
+  (image.byteLength > 0 ? pictureTokens : 0) +
+  objectTokens * detectedObjects.length +
+  (repair ? tokensMax + complaintTokens : 0);
 
 /** Ends without a call: the rules assess. */
 const withoutCall = (reason: string): Ended => ({
@@ -91,19 +96,21 @@ export const createModelAssessor = (settings: ModelSettings, ports: ModelPorts):
   const meter = createMeter(metrics, log);
   const underWay = new Map<string, Promise<AssessmentResult>>();
 
-  const call = (seat: Seat, task: AssessmentTask, timeoutMs: number, signal: AbortSignal) => {
+  const call = (seat: Seat, task: Question, timeoutMs: number, signal: AbortSignal) => {
     const { baseUrl, model } = seat.group;
     const { image, taskId: requestId } = task;
     const request = { baseUrl, model, apiKey: seat.secret, format: seat.format, tokensMax, timeoutMs, image, requestId };
-    return callChat({ fetch, clock }, { ...request, ...renderPrompt(prompt, task) }, signal);
+    const repair = task.repair && renderRepair(prompt, task.repair);
+    return callChat({ fetch, clock }, { ...request, ...renderPrompt(prompt, task), repair }, signal);
   };
-  const called = (record: CallRecord<AssessmentTask>) => {
+  const called = (record: CallRecord<Question>) => {
     const { task, seat, outcome, usage, durationMs } = record;
     const nowMs = clock.monotonicMs();
     meter.called(record, nowMs);
     const { name: group, price } = seat.group;
+    const [answered, isRepair] = [outcome.action === "answer", task.repair !== undefined];
     const cost = ledger.enter(
-      { group, keyId: seat.keyId, cameraId: task.cameraId, price, usage, answered: outcome.action === "answer" },
+      { group, keyId: seat.keyId, cameraId: task.cameraId, price, usage, answered, isRepair },
       clock.nowMs(),
     );
     if (cost > 0) metrics.llmCost.inc({ model: seat.group.model, pool_id: group }, cost);
@@ -113,7 +120,7 @@ export const createModelAssessor = (settings: ModelSettings, ports: ModelPorts):
     meter.changed(event);
     report();
   };
-  const desk = createDesk<AssessmentTask>({ clock, random, quota, tokensOf, call, called, changed }, settings);
+  const desk = createDesk<Question>({ clock, random, quota, tokensOf, call, called, changed }, settings);
   const shadow = accounts.shadow && createShadow({ ...accounts.shadow, clock, random, tokensOf, call, called, changed, metrics });
   const report = () => {
     meter.report(quota.view(clock.monotonicMs()), desk.waiting(), desk.inFlight());
@@ -121,6 +128,12 @@ export const createModelAssessor = (settings: ModelSettings, ports: ModelPorts):
     meter.spent(ledger.spentOfAll(clock.nowMs()), total);
   };
 
+  const repairs = {
+    desk,
+    clock,
+    isAffordable: ({ cameraId, riskLevel }: AssessmentTask) => isAffordable(ledger.spent(cameraId, clock.nowMs()), riskLevel),
+    tell: (outcome: RepairOutcome) => metrics.llmRepairs.inc({ outcome }),
+  };
   const storeFailed = (reason: string) => metrics.pipelineErrors.inc({ error_type: reason, component: "scheduler" });
 
   const endOf = async (task: AssessmentTask, signal: AbortSignal): Promise<Ended> => {
@@ -142,8 +155,12 @@ export const createModelAssessor = (settings: ModelSettings, ports: ModelPorts):
       return earlier;
     }
     demand.task(task.cameraId, clock.monotonicMs());
-    const ended = await endOf(task, signal);
-    const result = resultOf(task, ended, language, accounts.defaultModel());
+    const first = await endOf(task, signal);
+    const { ended, read } =
+      first.end === "answered" ? await readOrRepair(repairs, task, first, signal) : { ended: first, read: null };
+    if (read?.ok) meter.read(read.findings);
+    const result = resultOf(task, ended, language, accounts.defaultModel(), read);
+    if (result.results[0]?.tamper) meter.read(["tamper"]);
     if (isWorthKeeping(result)) {
       const fact = { key: answerKey(task.taskId), bytes: encodeAnswer(result), ttlMs: answerTtlMs };
       await boundedBy(clock, store.put([fact]), undefined, storeFailed);

@@ -16,6 +16,8 @@ export type ChatRequest = {
   readonly model: string;
   readonly system: string;
   readonly user: string;
+  /** What the model answered to this question before, and what is wrong with it. */
+  readonly repair?: { readonly answer: string; readonly complaint: string } | undefined;
   /** JPEG; empty sends no picture. */
   readonly image: Uint8Array;
   /** How the form of the answer is asked for; some models refuse some. */
@@ -29,7 +31,7 @@ export type ChatRequest = {
 /** Of an answer; a model that says more than this is out of its mind. */
 const bodyMaxBytes = 1_048_576;
 
-const bodyOf = ({ model, system, user, image, format, tokensMax }: ChatRequest): string => {
+const bodyOf = ({ model, system, user, repair, image, format, tokensMax }: ChatRequest): string => {
   const text = { type: "text", text: user };
   const picture = { type: "image_url", image_url: { url: `data:image/jpeg;base64,${image.toBase64()}` } };
   return JSON.stringify({
@@ -40,6 +42,12 @@ const bodyOf = ({ model, system, user, image, format, tokensMax }: ChatRequest):
     messages: [
       { role: "system", content: system },
       { role: "user", content: image.byteLength > 0 ? [picture, text] : [text] },
+      ...(repair
+        ? [
+            { role: "assistant", content: repair.answer },
+            { role: "user", content: repair.complaint },
+          ]
+        : []),
     ],
   });
 };

@@ -12,28 +12,41 @@ export type PromptTemplate = {
   readonly user: string;
   readonly withPicture: string;
   readonly withoutPicture: string;
+  /** Said of an answer that could not be read. */
+  readonly repair: string;
 };
 
-export type Prompt = { readonly system: string; readonly user: string };
+export type Prompt = {
+  readonly system: string;
+  readonly user: string;
+  readonly repair?: { readonly answer: string; readonly complaint: string };
+};
+
+/** `reason` is in our own words. */
+export type Unreadable = { readonly answer: string; readonly reason: string };
 
 const places = ["picture", "group", "spatial", "riskLevel", "hazards", "objects", "ids"] as const;
 type Place = (typeof places)[number];
-const sections = ["system", "user", "with-picture", "without-picture"] as const;
+const placesOf = { system: places, user: places, "with-picture": [], "without-picture": [], repair: ["reason"] } as const;
+type Section = keyof typeof placesOf;
+
+/** What is said back of an unreadable answer; the asked schema needs less. */
+const answerMax = 4_000;
 
 /** The longest list of objects that is told; a group of more is told in part, and its number is. */
 const objectsMax = 40;
 
-/** Reads a prompt file: a line `version: NAME`, then the sections `[system]`, `[user]`, `[with-picture]`, `[without-picture]`. */
+/** Reads a prompt file: a line `version: NAME`, then the sections of `placesOf`. */
 export const parsePrompt = (text: string, file: string): PromptTemplate => {
   const [head = "", ...parts] = text.replaceAll("\r\n", "\n").split(/^\[([a-z-]+)\]\n/m);
   const version = /^version: ([\w.-]{1,40})\s*$/m.exec(head)?.[1];
   if (!version) throw new Fault("invalid_field", `${file} names no version: its first line should read "version: risk-v1"`);
   const found = new Map<string, string>();
   for (let at = 0; at < parts.length; at += 2) found.set(parts[at] ?? "", (parts[at + 1] ?? "").trim());
-  const section = (name: (typeof sections)[number]): string => {
+  const section = (name: Section): string => {
     const body = found.get(name);
     if (!body) throw new Fault("invalid_field", `${file} has no section [${name}]`);
-    const known: readonly string[] = name === "system" || name === "user" ? places : [];
+    const known: readonly string[] = placesOf[name];
     for (const [, place = ""] of body.matchAll(/\{\{(\w+)\}\}/g)) {
       if (!known.includes(place))
         throw new Fault(
@@ -49,6 +62,7 @@ export const parsePrompt = (text: string, file: string): PromptTemplate => {
     user: section("user"),
     withPicture: section("with-picture"),
     withoutPicture: section("without-picture"),
+    repair: section("repair"),
   };
 };
 
@@ -101,3 +115,9 @@ export const renderPrompt = (template: PromptTemplate, task: AssessmentTask): Pr
   const fill = (text: string) => text.replace(/\{\{(\w+)\}\}/g, (_, place: Place) => values[place]);
   return { system: fill(template.system), user: fill(template.user) };
 };
+
+/** The turns after the question, for an answer that could not be read: the answer as it came, and what is wrong with it. */
+export const renderRepair = ({ repair }: PromptTemplate, { answer, reason }: Unreadable): NonNullable<Prompt["repair"]> => ({
+  answer: answer.slice(0, answerMax).toWellFormed(),
+  complaint: repair.replace("{{reason}}", () => reason),
+});

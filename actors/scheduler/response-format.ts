@@ -4,30 +4,24 @@ import type { Format } from "./group.ts";
 const text = { type: "string" };
 const list = (items: object) => ({ type: "array", items });
 
-const answerSchema = {
+/** Providers that enforce a schema want every field required and no other allowed, at each level. */
+const strict = (properties: Readonly<Record<string, object>>) => ({
   type: "object",
-  properties: {
-    observations: list(text),
-    verdict: { type: "string", enum: ["confirmed", "rejected", "uncertain"] },
-    riskLevel: { type: "string", enum: ["none", "low", "medium", "high"] },
-    confidence: { type: "number" },
-    riskTypes: list(text),
-    triggerObjectIds: list({ type: "integer" }),
-    dangerObjectCount: { type: "integer" },
-    description: text,
-  },
-  required: [
-    "observations",
-    "verdict",
-    "riskLevel",
-    "confidence",
-    "riskTypes",
-    "triggerObjectIds",
-    "dangerObjectCount",
-    "description",
-  ],
+  properties,
+  required: Object.keys(properties),
   additionalProperties: false,
-};
+});
+
+const answerSchema = strict({
+  observations: list(text),
+  pictureText: list(text),
+  hazards: list(strict({ type: text, objectIds: list({ type: "integer" }) })),
+  verdict: { type: "string", enum: ["confirmed", "rejected", "uncertain"] },
+  riskLevel: { type: "string", enum: ["none", "low", "medium", "high"] },
+  confidence: { type: "number" },
+  dangerObjectCount: { type: "integer" },
+  description: text,
+});
 
 /** The request's `response_format`; none for plain text. */
 export const responseFormat = (format: Format): object => {

@@ -3,9 +3,10 @@ import { resultIdOf } from "../../protocols/ids.ts";
 import { isIncidentLevel } from "../../protocols/incident.ts";
 import type { AssessmentTask } from "../../protocols/task.ts";
 import { AssessmentResult, type AssessmentStatus, type Verdict } from "../../protocols/verdict.ts";
-import { parseAnswer } from "./answer.ts";
+import { type ParsedAnswer, parseAnswer } from "./answer.ts";
 import type { Ended } from "./line.ts";
 import { assessByRules, type Language } from "./rules.ts";
+import { weighed } from "./tamper.ts";
 
 const errorMax = 300;
 const noCalls = { llmLatency: null, llmModel: null, apiKeyId: null, retryCount: 0 };
@@ -60,8 +61,17 @@ export const resultByRules = (task: AssessmentTask, language: Language, nowMs: n
     ? record(task, assessByRules(task, language, "ok"), noCalls)
     : record(task, without(task, "expired", "rules"), noCalls, "the deadline passed before an assessment");
 
-/** `model` names who was to assess, for tasks that no call was made for. */
-export const resultOf = (task: AssessmentTask, ended: Ended, language: Language, model: string): AssessmentResult => {
+export const readAnswer = ({ groupIndex, detectedObjects }: AssessmentTask, text: string): ParsedAnswer =>
+  parseAnswer(text, { groupIndex, trackIds: new Set(detectedObjects.map(({ trackId }) => trackId)) });
+
+/** `model` names who was to assess, for tasks that no call was made for; `read` is the answer, when it has been read already. */
+export const resultOf = (
+  task: AssessmentTask,
+  ended: Ended,
+  language: Language,
+  model: string,
+  read: ParsedAnswer | null = null,
+): AssessmentResult => {
   const { calls, durationMs, keyId, reason } = ended;
   const assessedBy = ended.model ?? model;
   const metadata =
@@ -70,11 +80,10 @@ export const resultOf = (task: AssessmentTask, ended: Ended, language: Language,
       : { llmLatency: Math.round(durationMs) / 1_000, llmModel: ended.model, apiKeyId: keyId, retryCount: calls - 1 };
   switch (ended.end) {
     case "answered": {
-      const trackIds = new Set(task.detectedObjects.map(({ trackId }) => trackId));
-      const parsed = parseAnswer(ended.text, { groupIndex: task.groupIndex, trackIds });
+      const parsed = read ?? readAnswer(task, ended.text);
       if (!parsed.ok)
         return record(task, without(task, "parse_error", assessedBy), metadata, `${parsed.reason}: ${parsed.excerpt}`);
-      return record(task, { ...without(task, "ok", assessedBy), ...parsed.assessment }, metadata);
+      return record(task, { ...without(task, "ok", assessedBy), ...weighed(task, parsed) }, metadata);
     }
     case "bad-answer":
       return record(task, without(task, "parse_error", assessedBy), metadata, reason);

@@ -8,10 +8,10 @@ import type { Clock } from "../../runtime/clock.ts";
 import { reasonOf } from "../../runtime/errors.ts";
 import type { Metrics } from "../../runtime/metrics.ts";
 import type { Random } from "../../runtime/random.ts";
-import { parseAnswer } from "./answer.ts";
 import type { DeskPorts } from "./desk.ts";
 import type { CallOutcome } from "./outcome.ts";
 import type { Quota } from "./quota.ts";
+import { readAnswer } from "./result.ts";
 
 export type ShadowPorts = Pick<DeskPorts<AssessmentTask>, "tokensOf" | "call" | "called" | "changed"> & {
   readonly quota: Quota;
@@ -39,8 +39,7 @@ export const createShadow = (ports: ShadowPorts): Shadow => {
   const agreement = (task: AssessmentTask, { results }: AssessmentResult, outcome: CallOutcome): string => {
     const [published] = results;
     if (outcome.action !== "answer" || !published) return "failed";
-    const trackIds = new Set(task.detectedObjects.map(({ trackId }) => trackId));
-    const parsed = parseAnswer(outcome.text, { groupIndex: task.groupIndex, trackIds });
+    const parsed = readAnswer(task, outcome.text);
     if (!parsed.ok) return "unreadable";
     if (published.status !== "ok") return "only-shadow";
     if (parsed.assessment.riskLevel !== published.riskLevel) return "other-level";

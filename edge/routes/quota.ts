@@ -19,6 +19,7 @@ const Tally = z
   .object({
     calls: z.int(),
     failed: z.int().describe("Calls without an answer"),
+    repairs: z.int().describe("Second calls, for an answer that could not be read"),
     promptTokens: z.int(),
     completionTokens: z.int(),
     cost: z.number(),
@@ -92,7 +93,7 @@ const KeyPatch = z.strictObject({ enabled: z.boolean() }).openapi("KeyPatch");
 const KeyParams = z.object({ group: z.string().min(1).max(64), key: z.string().min(1).max(64) });
 
 const camerasShown = 100;
-const nothing: LedgerTally = { calls: 0, failed: 0, promptTokens: 0, completionTokens: 0, cost: 0 };
+const nothing: LedgerTally = { calls: 0, failed: 0, repairs: 0, promptTokens: 0, completionTokens: 0, cost: 0 };
 const tallyAt = (tallies: Readonly<Record<string, LedgerTally>>, name: string): LedgerTally =>
   (Object.hasOwn(tallies, name) ? tallies[name] : undefined) ?? nothing;
 

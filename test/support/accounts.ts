@@ -34,7 +34,7 @@ export const accountsOf = (groups: readonly QuotaGroup[], clock: Clock, override
 };
 
 const shortPrompt = parsePrompt(
-  "version: t1\n[system]\ns\n[user]\nJSON {{ids}} {{riskLevel}}\n[with-picture]\np\n[without-picture]\nq\n",
+  "version: t1\n[system]\ns\n[user]\nJSON {{ids}} {{riskLevel}}\n[with-picture]\np\n[without-picture]\nq\n[repair]\nr {{reason}}\n",
   "t",
 );
 

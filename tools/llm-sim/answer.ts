@@ -110,11 +110,11 @@ const confidences: Readonly<Record<RiskLevel, number>> = { none: 0.85, low: 0.5,
 /** The fields of the prompt's schema, in its order. */
 export type Answer = {
   readonly observations: readonly string[];
+  readonly pictureText: readonly string[];
+  readonly hazards: readonly { readonly type: string; readonly objectIds: readonly number[] }[];
   readonly verdict: "confirmed" | "rejected" | "uncertain";
   readonly riskLevel: RiskLevel;
   readonly confidence: number;
-  readonly riskTypes: readonly string[];
-  readonly triggerObjectIds: readonly number[];
   readonly dangerObjectCount: number;
   readonly description: string;
 };
@@ -125,16 +125,16 @@ export const answerTo = (question: Question, fixed: RiskLevel | null, random: Ra
   const { sees, group, levels } = words[question.language];
   const { riskTypes, says } = levels[riskLevel];
   const involved = question.hazardIds.length > 0 ? question.hazardIds : question.ids.slice(0, 2);
-  const triggerObjectIds = riskLevel === "none" ? [] : involved;
+  const triggers = riskLevel === "none" ? [] : involved;
   const mark = question.language === "zh" ? "llm-sim：" : "llm-sim: ";
   return {
-    observations: [sees(question, triggerObjectIds.join(", "))],
+    observations: [sees(question, triggers.join(", "))],
+    pictureText: [],
+    hazards: riskTypes.map((type) => ({ type, objectIds: triggers })),
     verdict: verdicts[riskLevel],
     riskLevel,
     confidence: Number((confidences[riskLevel] + random.next() / 10).toFixed(2)),
-    riskTypes,
-    triggerObjectIds,
-    dangerObjectCount: triggerObjectIds.length,
+    dangerObjectCount: triggers.length,
     description: `${mark}${group(question.groupIndex)}${question.language === "zh" ? "" : " "}${says}`,
   };
 };
@@ -158,8 +158,7 @@ export const garbageOf = (kind: (typeof garbageKinds)[number], answer: Answer): 
         verdict: 1,
         riskLevel: [riskLevels.indexOf(answer.riskLevel)],
         confidence: "llm-sim is fairly sure",
-        riskTypes: { first: answer.riskTypes },
-        triggerObjectIds: "all of them",
+        hazards: { first: answer.hazards.map(({ type }) => type) },
         dangerObjectCount: "some",
       });
   }

@@ -70,7 +70,7 @@ describe.each(["en", "zh"] as const)("a question of risk.%s.txt", (language) => 
     const fixed = answerTo(questionOf(language, aTask()), level, seededRandom(1));
     for (const answer of [byRules, fixed]) {
       const involved = level === "none" ? [] : [9, 12];
-      const { description, riskTypes, confidence, verdict } = answer;
+      const { description, hazards, confidence, verdict } = answer;
       expect(parseAnswer(JSON.stringify(answer), asked)).toEqual({
         ok: true,
         assessment: {
@@ -78,10 +78,12 @@ describe.each(["en", "zh"] as const)("a question of risk.%s.txt", (language) => 
           verdict,
           confidence,
           description,
-          riskTypes: [...riskTypes],
+          riskTypes: hazards.map(({ type }) => type),
           triggerObjectIds: involved,
           dangerObjectCount: involved.length,
         },
+        pictureText: [],
+        findings: [],
       });
       expect([description, ...answer.observations].every((text) => text.startsWith("llm-sim"))).toBe(true);
       expect(/[\u4e00-\u9fff]/.test(description)).toBe(language === "zh");

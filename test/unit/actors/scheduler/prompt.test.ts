@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import { parsePrompt, renderPrompt } from "../../../../actors/scheduler/prompt.ts";
+import { parsePrompt, renderPrompt, renderRepair } from "../../../../actors/scheduler/prompt.ts";
+import { responseFormat } from "../../../../actors/scheduler/response-format.ts";
 import { aTask } from "../../../support/task.ts";
 
 const root = join(import.meta.dir, "../../../..");
@@ -9,7 +10,7 @@ const template = async (language: string) => {
   const file = `config/prompts/risk.${language}.txt`;
   return parsePrompt(await textOf(file), file);
 };
-const minimal = "version: v9\n[system]\ns\n[user]\n{{ids}}\n[with-picture]\np\n[without-picture]\nq\n";
+const minimal = "version: v9\n[system]\ns\n[user]\n{{ids}}\n[with-picture]\np\n[without-picture]\nq\n[repair]\nr {{reason}}\n";
 
 describe.each(["zh", "en"])("the prompt in %s", (language) => {
   test("is, word for word, the one that its version names", async () => {
@@ -23,19 +24,31 @@ describe.each(["zh", "en"])("the prompt in %s", (language) => {
     const { user } = renderPrompt(await template(language), aTask());
     const fields = [
       "observations",
+      "pictureText",
+      "hazards",
       "verdict",
       "riskLevel",
       "confidence",
-      "riskTypes",
-      "triggerObjectIds",
       "dangerObjectCount",
       "description",
     ];
     const at = fields.map((field) => user.indexOf(`"${field}"`));
     expect(at.every((place) => place > 0)).toBe(true);
     expect(at).toEqual([...at].sort((a, b) => a - b));
+    expect(responseFormat("json_schema")).toMatchObject({ response_format: { json_schema: { schema: { required: fields } } } });
     expect(user).toContain("JSON");
   });
+});
+
+test.each(["zh", "en"])("an answer that could not be read is said back, bounded, with what is wrong, in %s", async (language) => {
+  const { answer, complaint } = renderRepair(await template(language), {
+    answer: `${"x".repeat(3_999)}\u{1f600} and so on`,
+    reason: "the answer holds no JSON",
+  });
+  expect(answer).toBe(`${"x".repeat(3_999)}\uFFFD`);
+  expect(complaint).toContain("the answer holds no JSON");
+  expect(complaint).toContain("JSON");
+  expect(complaint).not.toContain("{{");
 });
 
 test("without a picture it says so, and leaves absent figures out", async () => {
