@@ -78,13 +78,19 @@ const consistent = (said: Assessment["verdict"] | null, level: RiskLevel): Asses
   return said;
 };
 
-type Hazards = { readonly types: readonly string[]; readonly ids: readonly number[]; readonly dropped: readonly string[] };
+type Hazards = {
+  readonly types: readonly string[];
+  readonly ids: readonly number[];
+  readonly unknownIds: number;
+  readonly dropped: readonly string[];
+};
 
 /** A hazard all of whose objects are unknown tells of something else than what was asked about. */
 const hazardsOf = (value: unknown, { trackIds }: Place): Hazards => {
   const types: string[] = [];
   const dropped: string[] = [];
   const ids = new Set<number>();
+  let unknownIds = 0;
   for (const each of Array.isArray(value) ? value.slice(0, 20) : [value]) {
     const fields = fieldsOf(each);
     const said = phrasesOf(fields ? first(fields, names.hazardType) : each);
@@ -93,9 +99,10 @@ const hazardsOf = (value: unknown, { trackIds }: Place): Hazards => {
     else {
       types.push(...said);
       for (const id of named.known) ids.add(id);
+      unknownIds += named.unknown;
     }
   }
-  return { types, ids: [...ids], dropped };
+  return { types, ids: [...ids], unknownIds, dropped };
 };
 
 /** "None" has to be said; that it follows from a low confidence counts only where nothing else tells of a danger. */
@@ -131,7 +138,7 @@ const flat = (fields: Fields, place: Place): Reading | null => {
   const count = countOf(first(fields, names.count));
   const isCounted = count !== null && count <= place.trackIds.size;
   const listed = first(fields, names.ids);
-  const ids = listed === null ? { known: hazards.ids, unknown: 0 } : idsOf(listed, place.trackIds);
+  const ids = listed === null ? { known: hazards.ids, unknown: hazards.unknownIds } : idsOf(listed, place.trackIds);
   const hasIds = listed !== null || Array.isArray(first(fields, names.hazards));
   return {
     assessment: {

@@ -218,7 +218,7 @@ describe("with a provider in trouble", () => {
     expect(statusesOf(await it.assess(tasksOf(40)))).toEqual({ ok: 40 });
   });
 
-  test("E1.2, E1.10: garbage is read where it can be, else said; it is paid for once", async () => {
+  test("E1.2, E1.10: garbage is read where it can be, else asked for once more, else said", async () => {
     await using sim = await startSim({ profile: "garbage" });
     await using it = await start([groupAt(sim)]);
     const results = await it.assess(tasksOf(60));
@@ -228,7 +228,9 @@ describe("with a provider in trouble", () => {
     expect(results.every(({ results: [verdict] }) => verdict?.riskLevel === (verdict?.status === "ok" ? "high" : null))).toBe(
       true,
     );
-    expect(sim.stats().requests).toBe(60);
+    const repairs = results.filter(({ metadata }) => metadata.retryCount === 1).length;
+    expect(sim.stats().requests).toBe(60 + repairs);
+    expect(repairs).toBeGreaterThan(parse_error); // some came right the second time
   });
 
   test("garbage without end is cut off, paid for once, and said to be no answer", async () => {
