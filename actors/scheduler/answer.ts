@@ -105,14 +105,23 @@ const hazardsOf = (value: unknown, { trackIds }: Place): Hazards => {
   return { types, ids: [...ids], unknownIds, dropped };
 };
 
-/** "None" has to be said; that it follows from a low confidence counts only where nothing else tells of a danger. */
-const levelOf = (stated: unknown, said: Assessment["verdict"] | null, confidence: number | null, tells: boolean) => {
+type Said = {
+  readonly stated: unknown;
+  readonly verdict: Assessment["verdict"] | null;
+  readonly confidence: number | null;
+  /** The kinds of risk are listed, there are none, and no other word tells of a danger. */
+  readonly listsNothing: boolean;
+};
+
+/** "None" has to be said; from a low confidence it follows only in an answer that is whole and tells of neither danger nor doubt. */
+const levelOf = ({ stated, verdict, confidence, listsNothing }: Said): RiskLevel | null => {
   const word = levelOfWord(stated);
   if (word !== null) return word;
-  if (said === "rejected") return "none";
+  if (verdict === "rejected") return "none";
   if (confidence === null) return null;
   const level = levelOfConfidence(confidence);
-  return level === "none" && (tells || said === "confirmed") ? null : level;
+  const isCalm = stated !== null && listsNothing && verdict === null && verdictOf(stated) !== "uncertain";
+  return level === "none" && !isCalm ? null : level;
 };
 
 const flat = (fields: Fields, place: Place): Reading | null => {
@@ -125,7 +134,9 @@ const flat = (fields: Fields, place: Place): Reading | null => {
   );
   const described = textOf(first(fields, names.description), 2_000);
   const observed = textOf(first(fields, names.observations), 2_000);
-  const level = levelOf(stated, said, confidence, riskTypes.length > 0 || hazards.dropped.length > 0 || isSevere(described));
+  const isListed = [names.riskTypes, names.hazards].some((name) => Array.isArray(first(fields, name)));
+  const tells = riskTypes.length > 0 || hazards.dropped.length > 0 || isSevere(described);
+  const level = levelOf({ stated, verdict: said, confidence, listsNothing: isListed && !tells && !place.isCut });
   // A confidence alone is no assessment: some other field has to show that this is the answer, and not an object that was detected.
   const isDetected = names.detected.some((name) => fields.has(name));
   const isOther = !fields.has("risktypes") && hazards.types.length === 0 && (described === "" || isDetected);

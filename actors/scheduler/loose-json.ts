@@ -62,7 +62,7 @@ const nextName = /["'“]\w{1,40}["'”]\s*[:：]/y;
 /** A quote within a text closes it only where a value may end: models forget to escape the others. */
 const closes = (text: string, after: number): boolean => {
   let at = after;
-  while (at < text.length && (text[at] === " " || text[at] === "\t" || text[at] === "\r")) at++;
+  while (at < text.length && text[at] !== "\n" && isSpace(text[at] ?? "")) at++;
   const next = text[at];
   if (next === undefined || endsValue(next) || next === "/" || next === "#") return true;
   nextName.lastIndex = at;
