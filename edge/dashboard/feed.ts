@@ -12,6 +12,8 @@ const assessor = ({ assessedBy }: Verdict): string =>
 const metaOf = (verdict: Verdict): HTMLElement => {
   const meta = element("p", { class: "meta" });
   const parts: string[] = [];
+  if (verdict.tamper)
+    meta.append(element("span", { class: "failed", text: say("tamper", { text: verdict.pictureText?.join(" / ") ?? "" }) }));
   if (verdict.status !== "ok") meta.append(element("span", { class: "failed", text: say(verdict.status) }));
   if (verdict.verdict !== null) parts.push(`${say(verdict.verdict)} ${assessor(verdict)}`);
   const types = verdict.riskTypes.map((type) => (isWord(type) ? say(type) : type));
