@@ -1,8 +1,10 @@
 /** The orderly end, phase by phase. */
 import { expect, test } from "bun:test";
 import { actor, addressOf } from "../../../../runtime/actor.ts";
-import { stage } from "../../../../runtime/tree.ts";
+import { createMemoryStore } from "../../../../runtime/store-memory.ts";
+import { stage, supervisor } from "../../../../runtime/tree.ts";
 import { aSystem } from "../../../support/system.ts";
+import { virtualClock } from "../../../support/virtual-clock.ts";
 
 type Say = { readonly type: "say"; readonly text: string };
 
@@ -116,4 +118,66 @@ test("an actor that does not give back in its time is said, and does not hold th
   await it.clock.advance(300);
   await stopped;
   expect(it.failures).toEqual(["root/holder release: not given back within 300 ms"]);
+});
+
+/** A stage whose message begins work; the test ends it. */
+const working = (name: string, start: (text: string) => Promise<unknown>, mayFail = false) =>
+  actor<undefined, null, Say>({
+    name,
+    mailbox: { capacity: 8, overflow: "pause-source" },
+    start: () => null,
+    on: {
+      say: (state, { text }, { pipe, save }) => {
+        if (mayFail && text === "fail") throw new Error("as asked");
+        if (text === "save") save({ key: "fact", bytes: new Uint8Array(1), ttlMs: 1_000 });
+        else if (text === "work")
+          pipe(
+            () => start(text),
+            () => ({ type: "say", text: "done" }),
+            () => ({ type: "say", text: "failed" }),
+          );
+        return state;
+      },
+    },
+  });
+
+test("draining waits for the pipes of every stage, settling for what they saved, and no longer", async () => {
+  const pipe = Promise.withResolvers<void>();
+  const put = Promise.withResolvers<void>();
+  const store = { ...createMemoryStore({ clock: virtualClock() }), put: () => put.promise };
+  const it = await aSystem(
+    [
+      stage(
+        working("a", () => pipe.promise),
+        { args: undefined },
+      ),
+    ],
+    { store },
+  );
+  for (const text of ["work", "save"]) it.system.tell(addressOf<Say>("root/a"), { type: "say", text });
+  await it.settle();
+  const stopped = it.system.stop("as asked", 60_000);
+  await it.clock.advance(1_000);
+  expect(it.phases).toEqual(["intake"]);
+  pipe.resolve();
+  await it.clock.advance(100);
+  expect(it.phases).toEqual(["intake", "drain"]);
+  await it.clock.advance(1_000);
+  expect(it.phases.length).toBe(2);
+  put.resolve();
+  await it.clock.advance(100);
+  await stopped;
+  expect(it.phases.length).toBe(5);
+});
+
+test("a stage that has failed and waits for its restart holds up no phase of the end", async () => {
+  const slow = { restarts: 5, withinMs: 60_000, backoffMs: [30_000, 30_000] } as const;
+  const failing = working("a", async () => {}, true);
+  const it = await aSystem([supervisor("slow", "one_for_one", slow, [stage(failing, { args: undefined })])]);
+  for (const text of ["fail", "work", "work"]) it.system.tell(addressOf<Say>("root/slow/a"), { type: "say", text });
+  await it.settle();
+  const stopped = it.system.stop("as asked", 60_000);
+  await it.clock.advance(100);
+  await stopped;
+  expect([it.phases.length, it.dropped]).toEqual([5, { "root/slow/a say dead_letter": 2 }]);
 });
