@@ -167,13 +167,15 @@ test("a child of several stages is idle when all of them are, after as long as w
   expect(it.system.stages()).toEqual([]);
 });
 
-test("a template that leads back to the supervisor's own address is refused, told by key", async () => {
-  const template = (key: string) => stage(part({ name: key, seen: [] }), { args: undefined, tells: [many] });
-  await using it = await aSystem([dynamic("many", tolerant, template, { onDemand: { entry: null, idleMs: 1_000 } })]);
+test("a template that leads back to the supervisor's own address is refused, told by key and with the circle", async () => {
+  const template = (key: string) => stage(part({ name: key, seen: [] }), { args: undefined, tells: [addressOf("root/first")] });
+  await using it = await aSystem([
+    stage(part({ name: "first", seen: [] }), { args: undefined, tells: [many] }),
+    dynamic("many", tolerant, template, { onDemand: { entry: null, idleMs: 1_000 } }),
+  ]);
   it.system.tell(many, say("x"));
   await it.settle();
   expect(it.failures.length).toBe(1);
-  expect(it.failures[0]).toStartWith("root/many/7 create: ");
-  expect(it.failures[0]).toContain("root/many");
+  for (const part of ["root/many/7 create: ", "root/many", "root/first"]) expect(it.failures[0]).toContain(part);
   expect(it.dropped).toEqual({ "root/many say dead_letter": 1 });
 });

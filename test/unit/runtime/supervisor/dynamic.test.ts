@@ -100,6 +100,7 @@ test("a child whose first start fails is tried again", async () => {
   await it.clock.advance(5_000);
   expect(seen).toEqual(["7 started"]);
   expect(it.failures).toEqual(Array.from({ length: 2 }, () => "root/many/7 start: it cannot start"));
+  expect(it.system.snapshot().children[0]?.children).toMatchObject([{ restarts: 1, lastError: "it cannot start" }]);
 });
 
 test("too many failures of one child are the business of the supervisor above", async () => {
