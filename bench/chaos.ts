@@ -17,7 +17,7 @@ const findingsShown = 40;
 
 const countNames = [
   ...["kills", "broker", "redis", "cuts", "records", "groups", "admitted", "shown", "refused", "refusedUnkept"],
-  ...["overdue", "dead", "copies", "paidAgain", "calls", "callsCut", "sentTwice", "connections"],
+  ...["overdue", "dead", "copies", "paidAgain", "calls", "callsCut", "sentTwice", "connections", "lagged"],
 ] as const;
 type CountName = (typeof countNames)[number] | string;
 
@@ -87,7 +87,13 @@ export const runChaos = async (
     for (const [index, faults] of rounds.entries()) {
       if (index < state.roundsDone) continue;
       const { made, cut } = plant.book;
-      const before = { calls: made(), cut: cut(), sentTwice: plant.viewer.sentTwice(), connections: plant.viewer.connections() };
+      const before = {
+        calls: made(),
+        cut: cut(),
+        sentTwice: plant.viewer.sentTwice(),
+        connections: plant.viewer.connections(),
+        lagged: plant.viewer.lagged(),
+      };
       print(`round ${index + 1} of ${rounds.length}: ${faults.length} faults\n`);
       const { findings, recoveries, ...counts } = await run(faults, (fault, { tookMs }) =>
         print(`  ${++done} of ${all.length}: ${describeFault(fault)}, works again after ${tookMs.toFixed(0)} ms\n`),
@@ -97,6 +103,7 @@ export const runChaos = async (
       add("callsCut", cut() - before.cut);
       add("sentTwice", plant.viewer.sentTwice() - before.sentTwice);
       add("connections", plant.viewer.connections() - before.connections);
+      add("lagged", plant.viewer.lagged() - before.lagged);
       for (const { key, tookMs } of recoveries) state.recoveries[key] = [...(state.recoveries[key] ?? []), Math.round(tookMs)];
       state.findings.push(...findings);
       state.roundsDone = index + 1;

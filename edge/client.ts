@@ -53,6 +53,7 @@ export type LiveClient = {
 
 const backoffMinMs = 500;
 const backoffMaxMs = 15_000;
+const resumeAgainMs = 1_000;
 const pingEveryMs = 15_000;
 /** A connection that has said nothing for so long is taken for dead. */
 const silenceMaxMs = 40_000;
@@ -102,6 +103,9 @@ export const connectLive = (options: LiveClientOptions): LiveClient => {
   let heardAtMs = 0;
   let cancelPing: Cancel = () => {};
   let cancelRetry: Cancel = () => {};
+  let cancelResume: Cancel = () => {};
+  /** What was asked for is not all here: a cursor of an event that happened meanwhile is ahead of it. */
+  let isResuming = false;
   let state: LinkState = { status: "connecting", staleSinceMs: clock.nowMs(), attempts: 0, retryAtMs: null };
 
   const become = (change: Partial<LinkState>): void => {
@@ -114,20 +118,31 @@ export const connectLive = (options: LiveClientOptions): LiveClient => {
     return true;
   };
 
+  const resume = (after: string): void => {
+    isResuming = send({ type: "resume", data: { after } });
+  };
+
   const take = (message: ServerMessage): void => {
     if (message.type === "connection_ack") {
       become({ status: "open", staleSinceMs: null, attempts: 0, retryAtMs: null });
       if (wish) send({ type: "subscribe", data: wish });
       if (cursor === null) cursor = message.data.cursor;
-      else send({ type: "resume", data: { after: cursor } });
+      else resume(cursor);
+    }
+    if (message.type === "resumed") {
+      cursor = message.data.cursor;
+      isResuming = false;
+    }
+    if (message.type === "error" && message.data.inReplyTo === "resume" && message.data.code === "unavailable") {
+      cancelResume = clock.after(resumeAgainMs, () => resume(cursor ?? ""));
     }
     if (message.type === "lagged" && message.data.missed > 0 && message.data.cursor !== cursor) {
       // Missed while connected: asked for again. After a resume the server says the same place; that is the end of it.
       cursor = message.data.cursor;
-      send({ type: "resume", data: { after: cursor } });
+      resume(cursor);
     }
     if (message.type === "risk_update" || message.type === "incident") {
-      cursor = message.data.cursor;
+      if (!isResuming) cursor = message.data.cursor;
       if (!isFirst(eventIdOf(message))) return;
     }
     options.message(message);
@@ -135,6 +150,8 @@ export const connectLive = (options: LiveClientOptions): LiveClient => {
 
   const lose = (): void => {
     cancelPing();
+    cancelResume();
+    isResuming = false;
     socket = null;
     if (state.status === "closed") return;
     const staleSinceMs = state.staleSinceMs ?? clock.nowMs();
@@ -187,6 +204,7 @@ export const connectLive = (options: LiveClientOptions): LiveClient => {
     cursor: () => cursor,
     close() {
       cancelRetry();
+      cancelResume();
       cancelPing();
       become({ status: "closed", staleSinceMs: state.staleSinceMs ?? clock.nowMs(), retryAtMs: null });
       socket?.close();

@@ -60,6 +60,11 @@ export const serverMessages = {
     missed: z.int().min(-1).describe("How many; -1 when they are beyond retention"),
     cursor: Cursor,
   }),
+  resumed: message(
+    "resumed",
+    "The answer to `resume`, behind the events: all up to this cursor were sent. Until then the cursors of events that happen meanwhile are ahead of what was sent.",
+    { cursor: Cursor },
+  ),
   stream_stopped: message("stream_stopped", "A camera is no longer watched.", {
     cameraId: CameraId,
     reason: z.string().max(300),

@@ -44,7 +44,6 @@ export const createRounds = ({ plant, say, cooldownMs }: RoundPorts) => {
   let earlierTasks: ReadonlyMap<string, TaskMade> = new Map();
   let judgedEnds = 0;
   let judgedTwice = 0;
-  let judgedMissed = 0;
 
   const begin = async (findings: Finding[]): Promise<void> => {
     const startedMs = systemClock.monotonicMs();
@@ -86,18 +85,15 @@ export const createRounds = ({ plant, say, cooldownMs }: RoundPorts) => {
     return endsOf(plant.bus);
   };
 
-  /** Ends that nobody asked for, and places where the edge said it had nothing to show. */
+  /** Ends that nobody asked for. */
   const incidental = (): Finding[] => {
-    const { processes, viewer } = plant;
+    const { processes } = plant;
     const ended = processes.unasked.slice(judgedEnds);
     judgedEnds = processes.unasked.length;
-    const missed = viewer.missed.slice(judgedMissed).filter((count) => count !== 0);
-    judgedMissed = viewer.missed.length;
     return [
       ...ended.map(
         ({ role, status, says }): Finding => ({ kind: "ended", id: role, says: `ended by itself with ${status}:\n    ${says}` }),
       ),
-      ...missed.map((count): Finding => ({ kind: "lost", id: "edge", says: `said that ${count} events are missing` })),
     ];
   };
 

@@ -15,8 +15,8 @@ export type Viewer = {
   readonly shownTwice: readonly string[];
   /** Ids that came a second time over one connection and that the client kept to itself. */
   readonly sentTwice: () => number;
-  /** Places where the edge said that events are missing for good. */
-  readonly missed: readonly number[];
+  /** How often the edge said that events were missed; those are asked for again. */
+  readonly lagged: () => number;
   readonly connections: () => number;
   readonly close: () => void;
 };
@@ -30,10 +30,10 @@ export const openViewer = (port: number, heard: (message: ServerMessage) => void
   const updates = new Map<string, ShownUpdate>();
   const incidents = new Set<string>();
   const shownTwice: string[] = [];
-  const missed: number[] = [];
   let sent = new Set<string>();
   let sentTwice = 0;
   let connections = 0;
+  let lagged = 0;
 
   const note = (id: string): void => {
     if (sent.has(id)) sentTwice++;
@@ -59,7 +59,7 @@ export const openViewer = (port: number, heard: (message: ServerMessage) => void
         connections++;
         sent = new Set();
       }
-      if (message.type === "lagged") missed.push(message.data.missed);
+      if (message.type === "lagged") lagged++;
       if (message.type === "risk_update") {
         const { id, capturedAt, results } = message.data;
         if (updates.has(id)) shownTwice.push(id);
@@ -78,7 +78,7 @@ export const openViewer = (port: number, heard: (message: ServerMessage) => void
     incidents,
     shownTwice,
     sentTwice: () => sentTwice,
-    missed,
+    lagged: () => lagged,
     connections: () => connections,
     close: client.close,
   };

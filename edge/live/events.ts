@@ -35,6 +35,8 @@ export type Replay = {
   readonly events: readonly LiveEvent[];
   /** Events that are not among them: more than a replay may hold, or -1 for beyond retention. */
   readonly missed: number;
+  /** What is not among them and comes later is behind this one. */
+  readonly cursor: string;
 };
 
 export type LiveEvents = {
@@ -42,7 +44,10 @@ export type LiveEvents = {
   readonly start: () => Promise<void>;
   readonly stop: () => Promise<void>;
   readonly cursor: () => string;
-  /** Events after `from`, oldest first, at most the newest `replayMax`. Asks the bus only for what is no longer at hand. */
+  /**
+   * Events after `from`, oldest first, at most the newest `replayMax`. Asks the bus only for what is no longer at hand. Before
+   * the topic is followed it is not known what those are: it waits.
+   */
   readonly replay: (from: Position) => Replay | Promise<Replay>;
   readonly latest: (cameraId: number) => RiskUpdate | null;
   readonly find: (messageId: string) => LiveEvent | null;
@@ -120,6 +125,7 @@ export const createLiveEvents = ({ bus, clock, log, metrics, publish }: LiveEven
   let startedAt: Position = {};
   let consumer: Consumer | null = null;
   let trouble: string | null = "the events are not followed yet";
+  const following = Promise.withResolvers<void>();
   let stopped = false;
   let cancelRetry: Cancel = () => {};
 
@@ -172,6 +178,7 @@ export const createLiveEvents = ({ bus, clock, log, metrics, publish }: LiveEven
     Object.assign(ring.floor, from);
     consumer = await bus.follow(topic.name, from, take);
     trouble = null;
+    following.resolve();
   };
   const attempt = async (retryInMs: number): Promise<void> => {
     try {
@@ -185,7 +192,7 @@ export const createLiveEvents = ({ bus, clock, log, metrics, publish }: LiveEven
   };
 
   /** What lies between `from` and `floor`, from the bus: the newest `replayMax`, by time. */
-  const readOlder = async (from: Position, floor: Position): Promise<Replay> => {
+  const readOlder = async (from: Position, floor: Position): Promise<Omit<Replay, "cursor">> => {
     let missed = 0;
     let lost = false;
     const records: BusRecord[] = [];
@@ -208,9 +215,19 @@ export const createLiveEvents = ({ bus, clock, log, metrics, publish }: LiveEven
     return { events, missed: lost ? -1 : missed };
   };
 
-  const newest = (events: readonly LiveEvent[], missed: number): Replay => {
+  const newest = (events: readonly LiveEvent[], missed: number, cursor: string): Replay => {
     const over = Math.max(0, events.length - replayMax);
-    return { events: events.slice(over), missed: missed < 0 ? -1 : missed + over };
+    return { events: events.slice(over), missed: missed < 0 ? -1 : missed + over, cursor };
+  };
+
+  const replayAfter = (from: Position): Replay | Promise<Replay> => {
+    // Taken before the bus is asked: by its answer the oldest may have left the ring.
+    const atHand = ring.after(from);
+    const cursor = formatCursor(position);
+    const isOlder = ([partition, offset]: [string, number]) => (from[Number(partition)] ?? 0) < offset;
+    // The first look at the board asks for "what there is": what is at hand will do.
+    if (Object.keys(from).length === 0 || !Object.entries(ring.floor).some(isOlder)) return newest(atHand, 0, cursor);
+    return readOlder(from, { ...ring.floor }).then(({ events, missed }) => newest([...events, ...atHand], missed, cursor));
   };
 
   return {
@@ -223,13 +240,8 @@ export const createLiveEvents = ({ bus, clock, log, metrics, publish }: LiveEven
     },
     cursor: () => formatCursor(position),
     replay(from) {
-      // The first look at the board asks for "what there is": what is at hand will do.
-      const named = Object.keys(from).length > 0;
-      const older = named && Object.entries(ring.floor).some(([partition, offset]) => (from[Number(partition)] ?? 0) < offset);
-      if (!older) return newest(ring.after(from), 0);
-      // Taken before the bus is asked: by its answer the oldest may have left the ring.
-      const atHand = ring.after(from);
-      return readOlder(from, { ...ring.floor }).then(({ events, missed }) => newest([...events, ...atHand], missed));
+      const mustWait = trouble !== null && Object.keys(from).length > 0;
+      return mustWait ? following.promise.then(() => replayAfter(from)) : replayAfter(from);
     },
     latest: (cameraId) => latest.get(cameraId) ?? null,
     find: ring.find,

@@ -47,6 +47,62 @@ const refusalOf = async (port: number, headers: Record<string, string>): Promise
   return client.received().split("\r\n", 1)[0] ?? "";
 };
 
+/** An edge that says what the test has it say; `asked` are the cursors that it was asked to resume after. */
+const scripted = (script: (socket: Bun.ServerWebSocket<undefined>, connection: number, after: string | null) => void) => {
+  const asked: string[] = [];
+  let connections = 0;
+  const server = Bun.serve<undefined>({
+    hostname: "127.0.0.1",
+    port: 0,
+    fetch: (request, self) => (self.upgrade(request) ? undefined : new Response("no", { status: 400 })),
+    websocket: {
+      open: (socket) => script(socket, ++connections, null),
+      message(socket, text) {
+        const { type, data } = JSON.parse(String(text));
+        if (type !== "resume") return;
+        asked.push(data.after);
+        script(socket, connections, data.after);
+      },
+    },
+  });
+  closers.push(() => server.stop(true));
+  return { port: server.port ?? 0, asked };
+};
+const frame = (type: string, data: object): string => JSON.stringify({ type, data });
+const event = (id: string, cursor: string): string => frame("risk_update", { ...aRiskUpdate(1), id, cursor });
+
+describe("a client that resumes", () => {
+  test("asks again for what it had not been sent, although later events have come", async () => {
+    const { port, asked } = scripted((socket, connection, after) => {
+      if (after === null) socket.send(frame("connection_ack", { message: "", version: "", cursor: "1.0" }));
+      if (connection === 1) socket.send(event("a", "1.1"));
+      if (connection === 2) socket.send(event("c", "1.3"));
+      if (connection < 3 && (connection === 1 || after !== null)) socket.close();
+      if (connection === 3 && after !== null) {
+        for (const each of [event("b", "1.2"), event("c", "1.3"), frame("resumed", { cursor: "1.3" })]) socket.send(each);
+      }
+    });
+    const { client, messages } = await listen(port);
+    await within(20_000, "the end of the resumption", () => messages.some(({ type }) => type === "resumed"));
+    expect(asked).toEqual(["1.1", "1.1"]);
+    expect(messages.flatMap((each) => (each.type === "risk_update" ? [each.data.id] : []))).toEqual(["a", "c", "b"]);
+    expect(client.cursor()).toBe("1.3");
+  });
+
+  test("asks again when the edge cannot say yet", async () => {
+    const { port, asked } = scripted((socket, _connection, after) => {
+      if (after === null) return void socket.send(frame("connection_ack", { message: "", version: "", cursor: "1.5" }));
+      if (asked.length === 1)
+        return void socket.send(frame("error", { code: "unavailable", message: "away", inReplyTo: "resume" }));
+      socket.send(event("b", "1.2"));
+      socket.send(frame("resumed", { cursor: "1.5" }));
+    });
+    const { messages } = await listen(port, { from: "1.1" });
+    await within(20_000, "the end of the resumption", () => messages.some(({ type }) => type === "resumed"));
+    expect(asked).toEqual(["1.1", "1.1"]);
+  });
+});
+
 describe("a client", () => {
   test("is acknowledged first, and then hears what happens", async () => {
     const { serving, live, bus } = await start();
@@ -119,8 +175,8 @@ describe("a client", () => {
     const { serving, bus } = await start();
     await bus.append([asOutgoing(aRiskUpdate(1)), asOutgoing(aRiskUpdate(1))]);
     const { messages } = await listen(serving.port, { from: "" });
-    await within(5_000, "both events", () => messages.length >= 3);
-    expect(typesOf(messages)).toEqual(["connection_ack", "risk_update", "risk_update"]);
+    await within(5_000, "both events and their end", () => messages.length >= 4);
+    expect(typesOf(messages)).toEqual(["connection_ack", "risk_update", "risk_update", "resumed"]);
   });
 });
 

@@ -174,7 +174,10 @@ describe("resume", () => {
     socket.sent.length = 0;
     await ask({ type: "subscribe", data: { cameraIds: [2] } });
     const answers = await ask({ type: "resume", data: { after: "" } });
-    expect(answers.map(({ data }) => data.id)).toEqual([updates[1]?.id]);
+    expect(answers.map(({ type, data }) => [type, data.id ?? data.cursor])).toEqual([
+      ["risk_update", updates[1]?.id],
+      ["resumed", "1.1,2.1"],
+    ]);
   });
 });
 

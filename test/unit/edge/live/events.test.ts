@@ -98,6 +98,20 @@ describe("resuming", () => {
     expect(cursors).toEqual(replayed.map((_, index) => formatCursor({ 1: 11 + index })));
   });
 
+  test("before the topic is followed it waits, and lacks nothing of what was written meanwhile", async () => {
+    const bus = arrayBus();
+    const old = await put(bus, 1, 100);
+    bus.away = true;
+    const { events, clock } = await setUp(bus);
+    const replay = Promise.resolve(events.replay({ 1: 10 }));
+    bus.away = false;
+    await clock.advance(1_000);
+    const { events: replayed, missed, cursor } = await replay;
+    await settlePromises();
+    const rest = (await events.replay(at(cursor))).events;
+    expect([new Set([...idsOf(replayed), ...idsOf(rest)]), missed]).toEqual([new Set(old.slice(10)), 0]);
+  });
+
   test("a cursor of records that retention took says so by -1", async () => {
     const bus = arrayBus();
     const ids = await put(bus, 1, 100);
