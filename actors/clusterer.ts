@@ -2,13 +2,14 @@
  * Says of each frame which road users belong together and what is dangerous about them right now, and keeps pictures of those
  * groups that are worth a verdict. One instance a camera; viewers hear of a frame first, the topic next.
  */
-import type { DetectedObject, DetectionResult, LiveDetection, TrafficGroup } from "../protocols/detection.ts";
+import { type CandidateRules, candidateDefaults } from "../protocols/candidate.ts";
+import type { DetectedObject, DetectionResult, LiveDetection } from "../protocols/detection.ts";
 import type { FrameTracked, TrackedObject } from "../protocols/frame.ts";
-import { worstRisk } from "../protocols/ids.ts";
+import { taskIdOf, worstRisk } from "../protocols/ids.ts";
 import { type Address, actor, type Context } from "../runtime/actor.ts";
 import type { Metrics } from "../runtime/metrics.ts";
 import { uuidV7 } from "../runtime/random.ts";
-import { type Asked, noteAsked, worthAPicture } from "./clusterer/asked.ts";
+import { type AskedGroups, noteAsked, worthAPicture } from "./clusterer/asked.ts";
 import { cutEvidence, type EncodeCrop, type Evidence, type EvidenceOptions, evidenceDefaults } from "./clusterer/evidence.ts";
 import { assignKeys, type GroupKeys, startKeys } from "./clusterer/group-key.ts";
 import { type GroupingOptions, groupingDefaults } from "./clusterer/grouping.ts";
@@ -24,25 +25,31 @@ export type ClustererArgs = {
   readonly roi?: () => readonly Polygon[];
   readonly grouping?: Partial<GroupingOptions>;
   readonly evidence?: Partial<EvidenceOptions>;
-  /** Fewest members of a group that is worth a picture; what the task generator asks for. */
-  readonly candidateMinMembers?: number;
-  /** How long a group waits for its next verdict, and so for its next picture; as the task generator's. */
-  readonly cooldownMs?: number;
+  /** Which groups are worth a picture: the task generator's own rules. */
+  readonly candidates?: Partial<CandidateRules>;
 };
 
 type State = {
   readonly args: ClustererArgs;
+  readonly rules: CandidateRules;
   readonly scene: Scene;
   readonly segment: number | null;
   readonly keys: GroupKeys | null;
-  readonly asked: Asked;
+  readonly asked: AskedGroups;
 };
 
 export const clusterer = actor<ClustererArgs, State, FrameTracked, DetectionResult>({
   name: "clusterer",
   mailbox: { capacity: 8, overflow: "drop-oldest" },
 
-  start: (args) => ({ args, scene: startScene(), segment: null, keys: null, asked: new Map() }),
+  start: (args) => ({
+    args,
+    rules: { ...candidateDefaults, ...args.candidates },
+    scene: startScene(),
+    segment: null,
+    keys: null,
+    asked: new Map(),
+  }),
 
   on: {
     "frame.tracked": (state, frame, ctx) => {
@@ -75,7 +82,7 @@ export const clusterer = actor<ClustererArgs, State, FrameTracked, DetectionResu
         detectionLatency,
         modelType,
       };
-      const { images, omitted } = takeEvidence(state, groups, frame, ctx);
+      const { images, omitted } = takeEvidence(state, result, frame, ctx);
       const record: DetectionResult = {
         ...result,
         type: "detection.result",
@@ -106,13 +113,12 @@ const detectedObject = ({ class: className, confidence, bbox, trackId, velocity 
 });
 
 const takeEvidence = (
-  { args, asked }: State,
-  groups: readonly TrafficGroup[],
+  { args, rules, asked }: State,
+  { messageId, trafficGroups, detectedObjects }: Pick<LiveDetection, "messageId" | "trafficGroups" | "detectedObjects">,
   frame: FrameTracked,
   { frames, lease }: Context<FrameTracked>,
 ): Evidence => {
-  const { candidateMinMembers: minMembers = 2, cooldownMs = 0 } = args;
-  const candidates = worthAPicture(asked, groups, frame.capturedAt, { minMembers, cooldownMs });
+  const candidates = worthAPicture(asked, trafficGroups, detectedObjects, frame.capturedAt, rules);
   if (candidates.length === 0) return { images: [], omitted: 0 };
   if (!lease || !frames.isCurrent(lease)) {
     // The slot was taken away from under a slow frame: better no picture than one of another moment.
@@ -127,12 +133,16 @@ const takeEvidence = (
     scaleX: width / frame.imageWidth,
     scaleY: height / frame.imageHeight,
   };
-  const evidence = cutEvidence(candidates, picture, args.encodeCrop, { ...evidenceDefaults, ...args.evidence });
+  const groups = candidates.map(({ group }) => group);
+  const evidence = cutEvidence(groups, picture, args.encodeCrop, { ...evidenceDefaults, ...args.evidence });
   if (evidence.omitted > 0) {
     args.metrics.dropped.inc({ actor: "clusterer", type: "evidence", reason: "too_large" }, evidence.omitted);
   }
-  const pictured = new Set(evidence.images.map(({ groupIndex }) => groupIndex));
-  const shown = candidates.filter(({ groupIndex }) => pictured.has(groupIndex));
-  noteAsked(asked, shown, frame.capturedAt, cooldownMs);
+  const pictures = new Map(evidence.images.map((image) => [image.groupIndex, image]));
+  for (const candidate of candidates) {
+    const { groupIndex } = candidate.group;
+    const image = pictures.get(groupIndex);
+    if (image) noteAsked(asked, candidate, taskIdOf(messageId, groupIndex), image.hash ?? null, rules);
+  }
   return evidence;
 };

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { cameraFields } from "../protocols/camera.ts";
+import { candidateDefaults, prefilters } from "../protocols/candidate.ts";
 import { hasOnePlace, onePlace, SecretReference, secretFields } from "./secrets.ts";
 
 const milliseconds = (min: number, max: number) => z.int().min(min).max(max);
@@ -108,8 +109,40 @@ const grouping = z.strictObject({
 });
 
 const tasks = z.strictObject({
-  minMembers: z.int().min(1).max(100).default(2).describe("Fewest members of a group worth a verdict"),
-  cooldownMs: milliseconds(0, hourMs).default(3_000).describe("Time before the same group of a camera is assessed again"),
+  minMembers: z
+    .int()
+    .min(1)
+    .max(100)
+    .default(candidateDefaults.minMembers)
+    .describe("Fewest members of a group worth a verdict; what the rules hold for a danger is worth one in any case"),
+  prefilter: z
+    .enum(prefilters)
+    .default(candidateDefaults.prefilter)
+    .describe("Groups worth a verdict: two vehicles, or a person and a vehicle; at least one vehicle; or any"),
+  cooldownMs: milliseconds(0, hourMs)
+    .default(candidateDefaults.cooldownMs)
+    .describe("Time before the same group of a camera is assessed again; a group that got worse does not wait"),
+  refreshMs: milliseconds(0, hourMs)
+    .default(candidateDefaults.refreshMs)
+    .describe("Time before a group that has not changed is assessed again, such as a parked queue"),
+  dangerRefreshMs: milliseconds(0, hourMs)
+    .default(candidateDefaults.dangerRefreshMs)
+    .describe("The same while the rules hold the group for a danger; below tasks.deadlineMs, or its incident ends meanwhile"),
+  changeLeast: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(candidateDefaults.changeLeast)
+    .describe("Change of members, distances, speed or place, from 0 to 1, from which on a group is another one; 0: always"),
+  pictureBits: z
+    .int()
+    .min(-1)
+    .max(64)
+    .default(candidateDefaults.pictureBits)
+    .describe("Pictures whose hashes differ in at most so many of 64 bits show the same; -1 compares none"),
+  maxAgeMs: milliseconds(500, 600_000)
+    .default(10_000)
+    .describe("Age from which on a group gets no task, unless the rules hold it for a danger"),
   deadlineMs: milliseconds(500, 600_000).default(10_000).describe("Time from capture after which an assessment is given up"),
 });
 

@@ -62,8 +62,7 @@ export const stagesOf = (loaded: LoadedConfig, ports: StagePorts): Pipeline => {
       roi: () => cameras.settings(cameraId)?.roi ?? [],
       grouping: { distancePx, relativeDistance: relativeDistance ?? undefined, maxDiameterPx, minMembers },
       evidence: { marginPx: cropMarginPx, quality: cropQuality, imageMaxBytes: cropMaxBytes },
-      candidateMinMembers: config.tasks.minMembers,
-      cooldownMs: config.tasks.cooldownMs,
+      candidates: config.tasks,
     }),
     detector: {
       lanes: addresses.lanes,

@@ -64,11 +64,17 @@ const result = {
   modelType: z.string(),
 };
 
+export const PictureHash = z
+  .string()
+  .regex(/^[0-9a-f]{16}$/, "expected 16 hexadecimal digits")
+  .describe("Difference hash of the picture, 64 bits: pictures of the same sight differ in few");
+
 export const GroupImage = z.object({
   groupIndex: z.int().min(1),
   objectCount: z.int().min(1),
   classes: z.array(z.string()),
   image: Bytes.describe("JPEG of the group's box with a margin"),
+  hash: PictureHash.optional(),
 });
 export type GroupImage = z.infer<typeof GroupImage>;
 

@@ -1,6 +1,6 @@
 /** task-generator → scheduler (topic `assessment-tasks`): groups worth a verdict. */
 import { z } from "zod";
-import { DetectedObject, Hazard, Spatial } from "./detection.ts";
+import { DetectedObject, Hazard, PictureHash, Spatial } from "./detection.ts";
 import { Box, CameraId, MessageId, RiskLevel, TaskId, TimestampMs } from "./ids.ts";
 import { Bytes, type Infer, message } from "./message.ts";
 
@@ -17,6 +17,7 @@ export const AssessmentTask = message("assessment.task", "One group to be assess
   groupIndex: z.int().min(1),
   groupKey: z.string(),
   image: Bytes.describe("JPEG evidence; empty when it was left out"),
+  imageHash: PictureHash.optional(),
   detectedObjects: z.array(DetectedObject),
   groupMetadata: z.object({ objectCount: z.int(), classes: z.array(z.string()), bbox: Box }),
   spatial: Spatial,

@@ -1,37 +1,53 @@
 /**
  * For which groups a verdict was asked lately. The task generator decides, from the same predicates and the same capture times;
- * a group that it will refuse for its cooldown needs no picture. When a record with pictures never gets there, its groups wait
- * for one cooldown more.
+ * a group that it will refuse needs no picture. When a record with pictures never gets there, its groups wait until they change
+ * or their refresh is over.
  */
-import { isCandidate, isCoolingDown, type Sighting } from "../../protocols/candidate.ts";
-import type { TrafficGroup } from "../../protocols/detection.ts";
+import {
+  type CandidateRules,
+  candidateRefusal,
+  type GroupMemory,
+  memoryRefusal,
+  remember,
+  repeatedBy,
+  repeating,
+  type Sight,
+} from "../../protocols/candidate.ts";
+import type { DetectedObject, TrafficGroup } from "../../protocols/detection.ts";
+import { lookOf } from "../../protocols/look.ts";
 
-/** By group key, oldest first. */
-export type Asked = Map<string, Sighting>;
+/** By group key, the newest last. */
+export type AskedGroups = Map<string, GroupMemory>;
 
-export type AskedRules = { readonly minMembers: number; readonly cooldownMs: number };
+export type Candidate = { readonly group: TrafficGroup; readonly sight: Sight };
+
+/** Of one camera. */
+const groupsMax = 256;
 
 /** The groups whose picture the task generator will want. */
 export const worthAPicture = (
-  asked: Asked,
+  asked: AskedGroups,
   groups: readonly TrafficGroup[],
+  objects: readonly DetectedObject[],
   capturedAt: number,
-  { minMembers, cooldownMs }: AskedRules,
-): TrafficGroup[] =>
-  groups.filter((group) => {
-    const last = asked.get(group.groupKey);
-    if (!isCandidate(group, minMembers)) return false;
-    return !last || !isCoolingDown({ capturedAt, riskLevel: group.riskLevel }, last, cooldownMs);
+  rules: CandidateRules,
+): Candidate[] =>
+  groups.flatMap((group) => {
+    if (candidateRefusal(group, rules) !== null) return [];
+    const members = group.memberIndices.flatMap((index) => objects[index] ?? []);
+    const sight = { capturedAt, riskLevel: group.riskLevel, look: lookOf(group, members) };
+    return memoryRefusal(sight, asked.get(group.groupKey) ?? [], rules) === null ? [{ group, sight }] : [];
   });
 
-/** Notes the groups that go out with a picture, and forgets those whose cooldown is over. */
-export const noteAsked = (asked: Asked, groups: readonly TrafficGroup[], capturedAt: number, cooldownMs: number): void => {
-  for (const { groupKey, riskLevel } of groups) {
-    asked.delete(groupKey); // so that the newest stands last
-    asked.set(groupKey, { capturedAt, riskLevel });
-  }
-  for (const [groupKey, last] of asked) {
-    if (Math.abs(capturedAt - last.capturedAt) < cooldownMs) return;
-    asked.delete(groupKey);
-  }
+/** Notes a group that goes out with a picture. */
+export const noteAsked = (
+  asked: AskedGroups,
+  { group, sight }: Candidate,
+  taskId: string,
+  hash: string | null,
+  rules: CandidateRules,
+): void => {
+  const of = repeatedBy(sight, hash, asked, rules);
+  const noted = of ? repeating({ taskId }, sight, hash, of) : { taskId, ...sight, hash };
+  remember(asked, group.groupKey, noted, { keepMs: Math.max(rules.refreshMs, rules.cooldownMs), groupsMax });
 };

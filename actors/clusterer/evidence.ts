@@ -1,5 +1,6 @@
 /** Pictures of the groups worth a verdict, cut out of the frame while its slot is still held, and kept within a record's bounds. */
 import type { GroupImage, TrafficGroup } from "../../protocols/detection.ts";
+import { pictureHash } from "./picture-hash.ts";
 
 /** Cuts `box` with a margin out of an RGB picture, as a JPEG of at most `maxBytes`; `null` when nothing is left of it. */
 export type EncodeCrop = (
@@ -59,7 +60,9 @@ export const cutEvidence = (
       quality: options.quality,
       maxBytes: options.imageMaxBytes,
     });
-    if (image && image.byteLength <= options.imageMaxBytes) images.push({ groupIndex, objectCount, classes, image });
+    if (!image || image.byteLength > options.imageMaxBytes) continue;
+    const hash = pictureHash(picture.pixels, picture.width, picture.height, box, options.marginPx * scaleX);
+    images.push({ groupIndex, objectCount, classes, image, ...(hash === null ? {} : { hash }) });
   }
   const kept = withinBytes(images, options.recordMaxBytes);
   return { images: kept, omitted: groups.length - kept.length };

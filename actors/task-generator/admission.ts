@@ -1,41 +1,85 @@
 /**
- * Which groups are worth a verdict. A decision depends on the message's own capture time and on stored state alone
- * (rule 11), so that a record that is delivered again is decided as it was the first time.
+ * Which groups of a detection result get a task. A decision depends on the message's own capture time and on stored state
+ * (rule 11), so that a record that is delivered again is decided as it was the first time. The one thing that is not
+ * stored is age, which only grows: too old stays too old, and what was admitted stays admitted.
  */
-import { type CandidateRefusal, candidateRefusal, isCoolingDown, type Sighting } from "../../protocols/candidate.ts";
-import type { TrafficGroup } from "../../protocols/detection.ts";
+import {
+  type Asked,
+  type CameraMemory,
+  type CandidateRefusal,
+  type CandidateRules,
+  candidateDefaults,
+  candidateRefusal,
+  laterRefusal,
+  memoryRefusal,
+  repeatedBy,
+  repeating,
+  type Sight,
+} from "../../protocols/candidate.ts";
+import type { DetectionResult, TrafficGroup } from "../../protocols/detection.ts";
+import { taskIdOf } from "../../protocols/ids.ts";
+import { isIncidentLevel } from "../../protocols/incident.ts";
+import { lookOf } from "../../protocols/look.ts";
 
 /** Closed list: the metric's labels and the lineage page share it. */
-export type NoTaskReason = CandidateRefusal | "no_evidence" | "cooldown";
+export type NoTaskReason = CandidateRefusal | "no_evidence" | "too_old";
 
-export type Admission = Sighting & { readonly taskId: string };
-
-/** Admissions kept per group: enough to repeat the decisions of every record that may still be delivered again. */
-export const admissionsKept = 16;
-
-export type AdmissionRules = { readonly minMembers: number; readonly cooldownMs: number };
-
-/** Null when the group gets a task. `earlier` is sorted by capture time. */
-export const refusal = (
-  group: TrafficGroup,
-  taskId: string,
-  capturedAt: number,
-  hasEvidence: boolean,
-  earlier: readonly Admission[],
-  rules: AdmissionRules,
-): NoTaskReason | null => {
-  if (earlier.some((admission) => admission.taskId === taskId)) return null; // decided before; the record came again
-  const reason = candidateRefusal(group, rules.minMembers);
-  if (reason !== null) return reason;
-  const last = earlier.findLast((admission) => admission.capturedAt <= capturedAt);
-  // Before the picture is asked for: the clusterer cuts none for a group that waits.
-  if (last && isCoolingDown({ capturedAt, riskLevel: group.riskLevel }, last, rules.cooldownMs)) return "cooldown";
-  return hasEvidence ? null : "no_evidence";
+export type AdmissionRules = CandidateRules & {
+  /** From capture, for groups that are no danger by the rules. */
+  readonly maxAgeMs: number;
 };
 
-/** `earlier` with the admission in its place; the oldest go first when there are too many. */
-export const withAdmission = (earlier: readonly Admission[], admission: Admission): readonly Admission[] => {
-  if (earlier.some(({ taskId }) => taskId === admission.taskId)) return earlier;
-  const sorted = [...earlier, admission].sort((one, other) => one.capturedAt - other.capturedAt);
-  return sorted.slice(-admissionsKept);
+export const admissionDefaults: AdmissionRules = { ...candidateDefaults, maxAgeMs: 10_000 };
+
+/** `asked` is to be remembered, when it is not yet. */
+export type Decision = { readonly group: TrafficGroup; readonly taskId: string } & (
+  | { readonly outcome: "task"; readonly asked: Asked }
+  | { readonly outcome: "none"; readonly reason: NoTaskReason; readonly asked: Asked | null }
+);
+
+type Request = Pick<DetectionResult, "messageId" | "capturedAt" | "trafficGroups" | "detectedObjects"> & {
+  readonly groupImages: readonly Pick<DetectionResult["groupImages"][number], "groupIndex" | "hash">[];
+};
+
+const known = (memory: CameraMemory, groupKey: string, taskId: string): Asked | undefined =>
+  memory.get(groupKey)?.find((asked) => asked.taskId === taskId);
+
+/** One decision a group, in order. `ageMs`: since capture, at the time of deciding. */
+export const decide = (request: Request, memory: CameraMemory, rules: AdmissionRules, ageMs: number): readonly Decision[] => {
+  const { messageId, capturedAt, trafficGroups, detectedObjects } = request;
+  const pictures = new Map(request.groupImages.map(({ groupIndex, hash }) => [groupIndex, hash ?? null]));
+  // The tasks of a request name one another: when one of them is out, the others are not left out for their age.
+  const isBegun = trafficGroups.some(({ groupKey, groupIndex }) => {
+    const asked = known(memory, groupKey, taskIdOf(messageId, groupIndex));
+    return asked !== undefined && asked.repeats === undefined;
+  });
+
+  const decideOn = (group: TrafficGroup): Decision => {
+    const taskId = taskIdOf(messageId, group.groupIndex);
+    const none = (reason: NoTaskReason, asked: Asked | null = null): Decision => ({
+      ...{ group, taskId, reason, asked },
+      outcome: "none",
+    });
+    const before = known(memory, group.groupKey, taskId);
+    if (before) return before.repeats === undefined ? { group, taskId, outcome: "task", asked: before } : none("same_picture");
+    const refused = candidateRefusal(group, rules);
+    if (refused !== null) return none(refused);
+
+    const members = group.memberIndices.flatMap((index) => detectedObjects[index] ?? []);
+    const sight: Sight = { capturedAt, riskLevel: group.riskLevel, look: lookOf(group, members) };
+    const ofGroup = memory.get(group.groupKey) ?? [];
+    const covered = memoryRefusal(sight, ofGroup, rules);
+    // Before the picture is asked for: the clusterer cuts none for a group that waits.
+    if (covered !== null) return none(covered);
+    const hash = pictures.get(group.groupIndex);
+    if (hash === undefined) return none("no_evidence");
+    const repeated = repeatedBy(sight, hash, memory, rules);
+    if (repeated) return none("same_picture", repeating({ taskId }, sight, hash, repeated));
+    // A danger is told of however late it is: its task ends as expired, and the incident is known.
+    if (ageMs > rules.maxAgeMs && !isBegun && !isIncidentLevel(group.riskLevel)) return none("too_old");
+    const coveredLater = laterRefusal(sight, ofGroup, rules);
+    if (coveredLater !== null) return none(coveredLater);
+    return { group, taskId, outcome: "task", asked: { taskId, ...sight, hash } };
+  };
+  return trafficGroups.map(decideOn);
 };

@@ -53,7 +53,6 @@ const viewer: ActorDefinition<Viewer, Viewer, LiveDetection | CameraStatus> = {
   },
 };
 
-const cooldownMs = 3_000;
 const laneIdleMs = 5 * 60_000;
 
 export const openEyes = async (model: PreparedModel, workers: number, slots: number): Promise<Eyes> => {
@@ -72,7 +71,7 @@ export const openEyes = async (model: PreparedModel, workers: number, slots: num
     const grouping = addressOf<FrameTracked>(`vedette/lanes/lane-${key}/clusterer`);
     return supervisor(`lane-${key}`, "rest_for_one", tolerance, [
       stage(tracker, { args: { metrics, clusterer: grouping }, tells: [grouping] }),
-      stage(clusterer, { args: { live, metrics, encodeCrop, cooldownMs }, tells: [live] }),
+      stage(clusterer, { args: { live, metrics, encodeCrop }, tells: [live] }),
     ]);
   };
   const detecting = { pool, lanes: addresses.lanes, metrics, modelType: "bench", allowedClasses: defaultAllowedClasses };

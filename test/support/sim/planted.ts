@@ -138,9 +138,27 @@ const replacements: readonly PlantedBug[] = [
     name: "a cooldown does not know which task set it",
     replaces: {
       module: "actors/task-generator/admission.ts",
-      name: "refusal",
-      as: `(group, taskId, capturedAt, hasEvidence, earlier, rules) =>
-        sound.refusal(group, taskId, capturedAt, hasEvidence, earlier.map((each) => ({ ...each, taskId: "" })), rules)`,
+      name: "decide",
+      as: `(request, memory, ...rest) => {
+        const nameless = (asked) => asked.map((each) => ({ ...each, taskId: "none" }));
+        return sound.decide(request, new Map([...memory].map(([key, asked]) => [key, nameless(asked)])), ...rest);
+      }`,
+    },
+  },
+  {
+    name: "a parked group is asked about again and again",
+    replaces: {
+      module: "protocols/look.ts",
+      name: "changeOf",
+      as: "() => 1",
+    },
+  },
+  {
+    name: "a task is made in spite of the cooldown",
+    replaces: {
+      module: "protocols/candidate.ts",
+      name: "memoryRefusal",
+      as: '(...given) => (sound.memoryRefusal(...given) === "unchanged" ? "unchanged" : null)',
     },
   },
   {

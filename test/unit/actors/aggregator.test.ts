@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { factsOf, readIncident } from "../../../actors/aggregator/open-incidents.ts";
 import { type AggregatorArgs, aggregator } from "../../../actors/aggregator.ts";
+import { newMemory } from "../../../actors/task-generator/memory.ts";
 import { type TaskGeneratorReceives, taskGenerator } from "../../../actors/task-generator.ts";
 import { Incident, incidentFacts } from "../../../protocols/incident.ts";
 import type { Tagged } from "../../../protocols/message.ts";
@@ -50,12 +51,12 @@ const start = (
 /** The tasks of one frame, as the task generator makes them. */
 const tasksOf = (count: number, overrides: Parameters<typeof aDetectionResult>[0] = {}): AssessmentTask[] => {
   const ctx = fakeContext<TaskGeneratorReceives>();
-  const args = { minMembers: 2, cooldownMs: 0, deadlineMs: 10_000, metrics: createMetrics() };
+  const args = { cooldownMs: 0, deadlineMs: 10_000, metrics: createMetrics() };
   const groups = Array.from({ length: count }, (_, index) =>
     aGroup({ groupIndex: index + 1, groupKey: `g${index}`, riskLevel: "medium" }),
   );
   taskGenerator.on["detection.result"](
-    taskGenerator.start(args, ctx, new Map()),
+    taskGenerator.start(args, ctx, newMemory()),
     aDetectionResult({ trafficGroups: groups, ...overrides }),
     ctx,
   );

@@ -217,18 +217,30 @@ describe("evidence", () => {
   });
 
   test("is cut once in a cooldown, again after it, and at once for what got worse", () => {
-    const pictures = (cooldownMs?: number) => {
-      const { hear, records } = lane(cooldownMs === undefined ? {} : { cooldownMs });
+    const pictures = (cooldownMs: number) => {
+      const { hear, records } = lane({ candidates: { cooldownMs, changeLeast: 0 } });
       for (let seq = 1; seq <= 8; seq++) hear(frame(seq, two));
       return records().map(({ groupImages }) => groupImages.length);
     };
-    expect(pictures()).toEqual([1, 1, 1, 1, 1, 1, 1, 1]);
+    expect(pictures(0)).toEqual([1, 1, 1, 1, 1, 1, 1, 1]);
     expect(pictures(2_000)).toEqual([1, 0, 0, 0, 1, 0, 0, 0]);
+  });
+
+  test("is not cut for what looks as it did, until the refresh is over", () => {
+    const { hear, records } = lane({ candidates: { cooldownMs: 500, refreshMs: 3_000 } });
+    for (let seq = 1; seq <= 8; seq++) hear(frame(seq, two));
+    expect(records().map(({ groupImages }) => groupImages.length)).toEqual([1, 0, 0, 0, 0, 0, 1, 0]);
+  });
+
+  test("comes with its hash", () => {
+    const { hear, records } = lane();
+    hear(frame(1, two));
+    expect(records()[0]?.groupImages[0]?.hash).toBe("0".repeat(16)); // of a black picture
   });
 
   test("that could not be made is asked for again with the next frame", () => {
     let room = false;
-    const { hear, records } = lane({ cooldownMs: 2_000, encodeCrop: () => (room ? new Uint8Array(9) : null) });
+    const { hear, records } = lane({ candidates: { cooldownMs: 2_000 }, encodeCrop: () => (room ? new Uint8Array(9) : null) });
     hear(frame(1, two));
     room = true;
     for (const seq of [2, 3]) hear(frame(seq, two));
@@ -236,7 +248,7 @@ describe("evidence", () => {
   });
 
   test("a group too small for a task has none", () => {
-    const { hear, crops, records } = lane({ candidateMinMembers: 3 });
+    const { hear, crops, records } = lane({ candidates: { minMembers: 3 } });
     hear(frame(1, two));
     expect(crops).toEqual([]);
     expect(records()[0]).not.toHaveProperty("imagesOmitted");

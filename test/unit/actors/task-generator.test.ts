@@ -1,5 +1,6 @@
 import { expect, test } from "bun:test";
 import { decode } from "@msgpack/msgpack";
+import { newMemory } from "../../../actors/task-generator/memory.ts";
 import { type TaskGeneratorReceives, taskGenerator } from "../../../actors/task-generator.ts";
 import type { DetectionResult } from "../../../protocols/detection.ts";
 import type { AssessmentTask } from "../../../protocols/task.ts";
@@ -11,11 +12,11 @@ import { fakeContext } from "../../support/context.ts";
 import { aTask } from "../../support/task.ts";
 import { virtualClock } from "../../support/virtual-clock.ts";
 
-const args = { minMembers: 2, cooldownMs: 3_000, deadlineMs: 10_000, metrics: createMetrics() };
+const args = { deadlineMs: 10_000, metrics: createMetrics() };
 
-const start = (admissions: Parameters<typeof taskGenerator.start>[2] = new Map()) => {
+const start = (memory: Parameters<typeof taskGenerator.start>[2] = newMemory()) => {
   const ctx = fakeContext<TaskGeneratorReceives>();
-  const state = taskGenerator.start(args, ctx, admissions);
+  const state = taskGenerator.start(args, ctx, memory);
   return { ctx, hear: (result: DetectionResult) => taskGenerator.on["detection.result"](state, result, ctx) };
 };
 const saved = (bytes: Uint8Array | undefined) => decode(bytes ?? new Uint8Array());
@@ -48,6 +49,9 @@ test("why a group has no task is stored with the request, before anything is set
   const fact = ctx.asked.saves.find(({ key }) => key === "admission:m1");
   expect(saved(fact?.bytes)).toEqual({
     messageId: "m1",
+    cameraId: 1,
+    capturedAt: 1_700_000_000_000,
+    at: ctx.timeMs,
     groups: [
       { groupIndex: 1, outcome: "none", reason: "too_few_members" },
       { groupIndex: 2, outcome: "task", taskId: "m1_group2" },
@@ -101,4 +105,26 @@ test.each([
   }
   expect((ctx.asked.emits as AssessmentTask[]).map(({ taskId }) => taskId)).toEqual(["m2_group1"]);
   expect(asked).toEqual([clock.nowMs() - 63_000]);
+});
+
+test("a restart knows what was asked about, by its facts alone", async () => {
+  const { ctx, hear } = start();
+  hear(aDetectionResult({ messageId: "m1", trafficGroups: [aGroup({ groupKey: "a:b" })] }));
+  const clock = virtualClock();
+  const store = createMemoryStore({ clock, defer: queueMicrotask });
+  await store.put([...ctx.asked.saves, { key: "asked:1:old", bytes: new Uint8Array([1]), ttlMs: 1_000 }]);
+  const ports = { store, clock, log: silentLog, recent: async () => [] };
+  const { ctx: next, hear: hearNext } = start(await taskGenerator.load?.(args, ports as never, "")); // as above
+  hearNext(aDetectionResult({ messageId: "m2", capturedAt: 1_700_000_004_000, trafficGroups: [aGroup({ groupKey: "a:b" })] }));
+  expect(next.asked.emits).toEqual([]);
+  expect(saved(next.asked.saves.at(-1)?.bytes)).toMatchObject({ groups: [{ reason: "unchanged" }] });
+  hearNext(aDetectionResult({ messageId: "m1", trafficGroups: [aGroup({ groupKey: "a:b" })] }));
+  expect(next.asked.emits).toEqual(ctx.asked.emits);
+});
+
+test("the picture's hash goes with the task", () => {
+  const { ctx, hear } = start();
+  const hash = "00ff00ff00ff00ff";
+  hear(aDetectionResult({ groupImages: [{ groupIndex: 1, objectCount: 2, classes: [], image: new Uint8Array(3), hash }] }));
+  expect(ctx.asked.emits[0]).toMatchObject({ imageHash: hash });
 });

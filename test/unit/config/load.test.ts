@@ -89,7 +89,7 @@ describe("sources", () => {
       set: ["detector.confidence=0.4"],
     });
     rmSync(join(root, ".env"));
-    expect(config.tasks).toEqual({ minMembers: 5, cooldownMs: 3, deadlineMs: 7000 });
+    expect(config.tasks).toMatchObject({ minMembers: 5, cooldownMs: 3, deadlineMs: 7000 });
     expect([config.detector.iou, config.detector.confidence]).toEqual([0.2, 0.4]);
     const places = [
       "tasks.cooldownMs",
