@@ -7,23 +7,12 @@ import { topics } from "../protocols/topics.ts";
 import { actor } from "../runtime/actor.ts";
 import type { Metrics } from "../runtime/metrics.ts";
 import { type AdmissionRules, admissionDefaults, type Decision, decide } from "./task-generator/admission.ts";
-import {
-  askedBy,
-  encodeGroup,
-  factKey,
-  learn,
-  type Memory,
-  memoryOf,
-  memoryPrefix,
-  newMemory,
-  readFact,
-} from "./task-generator/memory.ts";
+import { askedBy, encodeGroup, factKey, learn, type Memory, memoryOf, newMemory, readFacts } from "./task-generator/memory.ts";
 
 /** Rules that are left out are as by default. */
 export type TaskGeneratorArgs = Partial<AdmissionRules> & { readonly deadlineMs: number; readonly metrics: Metrics };
 type State = { readonly args: TaskGeneratorArgs; readonly rules: AdmissionRules; readonly memory: Memory };
 
-const factsMax = 20_000;
 /** No outage after which records are delivered again lasts longer. */
 const outageMs = 15 * 60_000;
 /** As long as the detection result itself is kept. */
@@ -51,11 +40,10 @@ export const taskGenerator = actor<TaskGeneratorArgs, State, TaskGeneratorReceiv
     const memory = newMemory();
     const rules = rulesOf(args);
     const keepMs = keepMsOf(rules);
-    const stored = await store.list(memoryPrefix, factsMax).catch(() => {
+    const facts = await readFacts(store).catch(() => {
       args.metrics.pipelineErrors.inc({ error_type: "store_failed", component: "task-generator" });
       return [];
     });
-    const facts = stored.flatMap(({ key, bytes }) => readFact(key, bytes) ?? []);
     // The newest last, as they would have been learnt.
     facts.sort((one, other) => (one.group.at(-1)?.capturedAt ?? 0) - (other.group.at(-1)?.capturedAt ?? 0));
     for (const { cameraId, groupKey, group } of facts)

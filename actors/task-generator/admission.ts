@@ -10,11 +10,13 @@ import {
   type CandidateRules,
   candidateDefaults,
   candidateRefusal,
+  type GroupMemory,
   laterRefusal,
   memoryRefusal,
   repeatedBy,
   repeating,
   type Sight,
+  withAsked,
 } from "../../protocols/candidate.ts";
 import type { DetectionResult, TrafficGroup } from "../../protocols/detection.ts";
 import { taskIdOf } from "../../protocols/ids.ts";
@@ -54,6 +56,9 @@ export const decide = (request: Request, memory: CameraMemory, rules: AdmissionR
     return asked !== undefined && asked.repeats === undefined;
   });
 
+  /** A key stands for one group of a frame; whoever writes it twice is not asked about twice. */
+  const within = new Map<string, GroupMemory>();
+
   const decideOn = (group: TrafficGroup): Decision => {
     const taskId = taskIdOf(messageId, group.groupIndex);
     const none = (reason: NoTaskReason, asked: Asked | null = null): Decision => ({
@@ -67,7 +72,7 @@ export const decide = (request: Request, memory: CameraMemory, rules: AdmissionR
 
     const members = group.memberIndices.flatMap((index) => detectedObjects[index] ?? []);
     const sight: Sight = { capturedAt, riskLevel: group.riskLevel, look: lookOf(group, members) };
-    const ofGroup = memory.get(group.groupKey) ?? [];
+    const ofGroup = within.get(group.groupKey) ?? memory.get(group.groupKey) ?? [];
     const covered = memoryRefusal(sight, ofGroup, rules);
     // Before the picture is asked for: the clusterer cuts none for a group that waits.
     if (covered !== null) return none(covered);
@@ -79,7 +84,9 @@ export const decide = (request: Request, memory: CameraMemory, rules: AdmissionR
     if (ageMs > rules.maxAgeMs && !isBegun && !isIncidentLevel(group.riskLevel)) return none("too_old");
     const coveredLater = laterRefusal(sight, ofGroup, rules);
     if (coveredLater !== null) return none(coveredLater);
-    return { group, taskId, outcome: "task", asked: { taskId, ...sight, hash } };
+    const asked: Asked = { taskId, ...sight, hash };
+    within.set(group.groupKey, withAsked(ofGroup, asked));
+    return { group, taskId, outcome: "task", asked };
   };
   return trafficGroups.map(decideOn);
 };

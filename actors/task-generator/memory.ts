@@ -4,6 +4,7 @@ import { z } from "zod";
 import { Asked, type CameraMemory, type GroupMemory, remember } from "../../protocols/candidate.ts";
 import { lookOf } from "../../protocols/look.ts";
 import type { AssessmentTask } from "../../protocols/task.ts";
+import type { Store } from "../../runtime/store.ts";
 
 export type Memory = {
   /** The camera that was heard of last stands last. */
@@ -16,7 +17,8 @@ const groupsMax = 20_000;
 const groupsOfCameraMax = 256;
 
 /** Facts are found again by this. */
-export const memoryPrefix = "asked:";
+const memoryPrefix = "asked:";
+const pageMax = 1_000;
 
 const empty: CameraMemory = new Map();
 export const newMemory = (): Memory => ({ cameras: new Map(), groups: 0 });
@@ -59,11 +61,10 @@ const Kept = z.array(Asked);
 export const factKey = (cameraId: number, groupKey: string): string => `${memoryPrefix}${cameraId}:${groupKey}`;
 export const encodeGroup = (group: GroupMemory): Uint8Array => encode(group, { ignoreUndefined: true });
 
+type Fact = { readonly cameraId: number; readonly groupKey: string; readonly group: GroupMemory };
+
 /** Null for a fact of another shape: what it told is learnt again. */
-export const readFact = (
-  key: string,
-  bytes: Uint8Array,
-): { readonly cameraId: number; readonly groupKey: string; readonly group: GroupMemory } | null => {
+const readFact = (key: string, bytes: Uint8Array): Fact | null => {
   const [, camera, groupKey] = /^asked:(\d+):(.+)$/s.exec(key) ?? [];
   if (camera === undefined || groupKey === undefined) return null;
   try {
@@ -71,4 +72,15 @@ export const readFact = (
   } catch {
     return null;
   }
+};
+
+export const readFacts = async (store: Pick<Store, "list">): Promise<Fact[]> => {
+  const facts: Fact[] = [];
+  let after: string | undefined;
+  do {
+    const page = await store.list(memoryPrefix, pageMax, after);
+    for (const { key, bytes } of page) facts.push(...[readFact(key, bytes)].filter((fact) => fact !== null));
+    after = page.at(-1)?.key;
+  } while (after !== undefined && facts.length < groupsMax);
+  return facts;
 };

@@ -1,12 +1,16 @@
 /** Guarantee 1: every group of every record in the log ends in exactly one result shown, or one counted reason. */
+
+import { candidateDefaults } from "../../../protocols/candidate.ts";
 import type { DeadLetter } from "../../../protocols/dead-letter.ts";
 import type { DetectionResult } from "../../../protocols/detection.ts";
 import type { Incident } from "../../../protocols/incident.ts";
+import type { AssessmentTask } from "../../../protocols/task.ts";
 import type { RiskUpdate } from "../../../protocols/verdict.ts";
 import { type Ledger, readAdmission } from "./ledger.ts";
 
 export type Logs = {
   readonly detections: readonly DetectionResult[];
+  readonly tasks: readonly AssessmentTask[];
   readonly updates: readonly RiskUpdate[];
   readonly letters: readonly DeadLetter[];
 };
@@ -90,4 +94,35 @@ export const acknowledgedIsStored = ({ detections }: Logs, acknowledged: readonl
   return acknowledged
     .filter((messageId) => !stored.has(messageId))
     .map((messageId) => `${messageId}: acknowledged and not in the log`);
+};
+
+/**
+ * No task is paid for twice: of two tasks of one group neither follows the other within the cooldown, nor within the refresh while
+ * nothing has changed. What the rules hold for worse passes both. Judged by pairs of the same risk, for which the order in which
+ * they were decided does not matter.
+ */
+export const nothingIsAskedTwice = ({ tasks }: Logs): readonly string[] => {
+  const { cooldownMs, refreshMs, dangerRefreshMs } = candidateDefaults;
+  const violations: string[] = [];
+  const ids = new Set<string>();
+  const byGroup = new Map<string, AssessmentTask[]>();
+  for (const task of tasks) {
+    if (ids.has(task.taskId)) continue; // the bus told of it twice; every reader knows it by its id
+    ids.add(task.taskId);
+    const key = `${task.cameraId} ${task.groupKey}`;
+    const earlier = byGroup.get(key) ?? [];
+    byGroup.set(key, earlier);
+    for (const other of earlier) {
+      if (other.riskLevel !== task.riskLevel) continue;
+      const apartMs = Math.abs(task.capturedAt - other.capturedAt);
+      const isSame = task.spatial.minSpacing === other.spatial.minSpacing;
+      const freshMs = task.riskLevel === "high" ? dangerRefreshMs : refreshMs;
+      if (apartMs < cooldownMs)
+        violations.push(`${task.taskId} was asked ${apartMs} ms from ${other.taskId}, within the cooldown`);
+      else if (isSame && apartMs < freshMs)
+        violations.push(`${task.taskId} shows nothing new, ${apartMs} ms from ${other.taskId}`);
+    }
+    earlier.push(task);
+  }
+  return violations;
 };

@@ -13,6 +13,7 @@ import { type Random, randomInt } from "../../../runtime/random.ts";
 import type { System } from "../../../runtime/system.ts";
 import { type ChildSpec, dynamic, stage, supervisor } from "../../../runtime/tree.ts";
 import { aDetectionResult, aGroup } from "../build.ts";
+import { standing } from "./source.ts";
 
 type Seen = { readonly cameraId: number; readonly seq: number; readonly capturedAt: number; readonly pad: Uint8Array };
 type Frame = Seen & { readonly type: "frame" };
@@ -53,7 +54,10 @@ const grouper = actor<null, null, Sight, DetectionResult>({
       ctx.tell(addressOf<Look>("vedette/board"), { type: "look", cameraId, seq });
       if (seq % recordEvery === 0) {
         const messageId = `f${cameraId}-${seq}`;
-        const group = aGroup({ groupKey: `lane${seq % 4}`, riskLevel: seq % 5 === 0 ? "high" : "low" });
+        const group = aGroup({
+          ...{ groupKey: `lane${seq % 4}`, riskLevel: seq % 5 === 0 ? "high" : "low" },
+          ...standing(10 * 3 ** (seq % 7)),
+        });
         ctx.emit(aDetectionResult({ messageId, cameraId, seq, capturedAt, trafficGroups: [group] }));
       }
       return state;

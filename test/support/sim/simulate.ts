@@ -25,7 +25,14 @@ import { type ChildSpec, stageTaking, supervisor } from "../../../runtime/tree.t
 import { createSimulation } from "../simulation.ts";
 import { byCamera } from "../system.ts";
 import { bounds, type Mix, mixOf } from "./faults.ts";
-import { acknowledgedIsStored, everyGroupEndsOnce, incidentsAscend, type Logs, revisionsAscend } from "./guarantee.ts";
+import {
+  acknowledgedIsStored,
+  everyGroupEndsOnce,
+  incidentsAscend,
+  type Logs,
+  nothingIsAskedTwice,
+  revisionsAscend,
+} from "./guarantee.ts";
 import { drainLosesNothing, quotasAreKept, whileRunning } from "./invariants.ts";
 import { createCameras, lanes } from "./lanes.ts";
 import { beginAgain, createLedger, type Life, newLife } from "./ledger.ts";
@@ -169,7 +176,7 @@ export const simulate = async (seed: number, options: SimulateOptions = {}): Pro
     const tree = supervisor("vedette", "one_for_one", tolerance, [
       stageTaking(topics.results, aggregator, { args: { deadlineMs, graceMs: 5_000, outageMs: 60_000, metrics } }),
       ...schedulerOf(host.clock),
-      stageTaking(topics.detections, taskGenerator, { args: { minMembers: 2, cooldownMs: 3_000, deadlineMs, metrics } }),
+      stageTaking(topics.detections, taskGenerator, { args: { deadlineMs, metrics } }),
       ...(mix.lanes ? lanes(tolerance) : []),
     ]);
     const start = async () => {
@@ -344,21 +351,23 @@ export const simulate = async (seed: number, options: SimulateOptions = {}): Pro
   begin();
   await comeToRest();
 
-  const [detections, told, results, letters] = await ask(
+  const [detections, tasks, told, results, letters] = await ask(
     Promise.all([
       recentMessages(source.bus, codec, topics.detections, 0),
+      recentMessages(source.bus, codec, topics.tasks, 0),
       recentMessages(source.bus, codec, topics.incidents, 0),
       recentMessages(source.bus, codec, topics.results, 0),
       Promise.all(taken.map((topic) => recentMessages(source.bus, codec, deadLettersOf(topic), 0))),
     ]),
   );
   const updates = told.filter((each) => each.type === "risk_update");
-  const logs: Logs = { detections, updates, letters: letters.flat() };
+  const logs: Logs = { detections, tasks, updates, letters: letters.flat() };
   for (const says of [
     ...acknowledgedIsStored(logs, acknowledged),
     ...revisionsAscend(logs),
     ...incidentsAscend(told.filter((each) => each.type === "incident")),
     ...everyGroupEndsOnce(logs, ledger),
+    ...nothingIsAskedTwice(logs),
     ...quotasAreKept(ledger),
   ])
     ledger.violated(says);

@@ -22,8 +22,13 @@ export type SourcePorts = {
 };
 
 const cameras = 5;
+/** Nothing changes before this one but what the rules say of it. */
+const parkedCamera = 10;
 const gapMs = 400;
 const burst = { records: 25, gapMs: 6_000 };
+
+/** Road users that stand so far from one another. */
+export const standing = (minSpacing: number) => ({ spatial: { ...aGroup().spatial, minSpacing } });
 
 /** What a poisonous record makes fail: the stage that hears this kind of message. */
 const poisons = ["detection.result", "assessment.task", "assess", "assessment.result"];
@@ -36,15 +41,17 @@ export const createSource = ({ bus, codec, clock, random, chance, faults, load, 
 
   const send = () => {
     const messageId = `m${String(seq).padStart(5, "0")}`;
+    const cameraId = 10 + randomInt(random, cameras);
     const trafficGroups = Array.from({ length: randomInt(random, 4) }, (_, index) =>
       aGroup({
         groupIndex: index + 1,
         groupKey: `g${randomInt(random, 6)}`,
         objectCount: 1 + randomInt(random, 3),
         riskLevel: random.next() < 0.2 ? "high" : "low",
+        // Elsewhere traffic moves: what is seen is another sight almost each time.
+        ...(cameraId === parkedCamera ? {} : standing(10 * 3 ** randomInt(random, 6))),
       }),
     );
-    const cameraId = 10 + randomInt(random, cameras);
     const result = aDetectionResult({ messageId, cameraId, seq, capturedAt: clock.nowMs(), trafficGroups });
     seq++;
     if (chance(faults.poisonRecord)) poison.set(messageId, poisons[randomInt(random, poisons.length)] ?? "");
