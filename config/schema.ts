@@ -142,7 +142,7 @@ const tasks = z.strictObject({
     .describe("Pictures whose hashes differ in at most so many of 64 bits show the same; -1 compares none"),
   maxAgeMs: milliseconds(500, 600_000)
     .default(10_000)
-    .describe("Age from which on a group gets no task, unless the rules hold it for a danger"),
+    .describe("Age from which on a frame's groups get no task, unless the rules hold one of them for a danger"),
   deadlineMs: milliseconds(500, 600_000).default(10_000).describe("Time from capture after which an assessment is given up"),
 });
 

@@ -135,25 +135,24 @@ const sameBox = 0.5;
 
 /**
  * What was asked about and shows the same, whatever ids the tracker has given meanwhile: as many of each kind at the same place
- * and a picture whose hash is near. Null when there is none.
+ * and a picture whose hash is near; of several the one that was paid for last.
  */
 export const repeatedBy = (sight: Sight, hash: string | null, memory: CameraMemory, rules: CandidateRules): Asked | null => {
   if (hash === null || rules.pictureBits < 0) return null;
   const refreshMs = refreshOf(rules, sight);
+  const isSame = (each: Asked) =>
+    each.capturedAt < sight.capturedAt &&
+    sight.capturedAt - paidAt(each) < refreshMs &&
+    each.hash !== null &&
+    covers([each], sight) &&
+    overlapOf(each.look.box, sight.look.box) >= sameBox &&
+    changeOf(each.look, sight.look, false) < rules.changeLeast &&
+    hashDistance(each.hash, hash) <= rules.pictureBits;
+  let newest: Asked | null = null;
   for (const asked of memory.values()) {
-    const found = asked.findLast(
-      (each) =>
-        each.capturedAt < sight.capturedAt &&
-        sight.capturedAt - paidAt(each) < refreshMs &&
-        each.hash !== null &&
-        covers([each], sight) &&
-        overlapOf(each.look.box, sight.look.box) >= sameBox &&
-        changeOf(each.look, sight.look, false) < rules.changeLeast &&
-        hashDistance(each.hash, hash) <= rules.pictureBits,
-    );
-    if (found) return found;
+    for (const each of asked) if (isSame(each) && (newest === null || paidAt(each) > paidAt(newest))) newest = each;
   }
-  return null;
+  return newest;
 };
 
 export const repeating = ({ taskId }: Pick<Asked, "taskId">, sight: Sight, hash: string | null, of: Asked): Asked => ({

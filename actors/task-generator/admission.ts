@@ -27,7 +27,7 @@ import { lookOf } from "../../protocols/look.ts";
 export type NoTaskReason = CandidateRefusal | "no_evidence" | "too_old";
 
 export type AdmissionRules = CandidateRules & {
-  /** From capture, for groups that are no danger by the rules. */
+  /** From capture, for records without a danger by the rules. */
   readonly maxAgeMs: number;
 };
 
@@ -50,12 +50,13 @@ const known = (memory: CameraMemory, groupKey: string, taskId: string): Asked | 
 export const decide = (request: Request, memory: CameraMemory, rules: AdmissionRules, ageMs: number): readonly Decision[] => {
   const { messageId, capturedAt, trafficGroups, detectedObjects } = request;
   const pictures = new Map(request.groupImages.map(({ groupIndex, hash }) => [groupIndex, hash ?? null]));
-  // The tasks of a request name one another: when one of them is out, the others are not left out for their age.
+  // For all groups alike, since the tasks of a request name one another. A record with a danger is told of however late it is: its
+  // tasks end as expired, and the incident is known. And when one task is out, the others are not left out for their age.
   const isBegun = trafficGroups.some(({ groupKey, groupIndex }) => {
     const asked = known(memory, groupKey, taskIdOf(messageId, groupIndex));
     return asked !== undefined && asked.repeats === undefined;
   });
-
+  const isTooOld = ageMs > rules.maxAgeMs && !isBegun && !trafficGroups.some(({ riskLevel }) => isIncidentLevel(riskLevel));
   /** A key stands for one group of a frame; whoever writes it twice is not asked about twice. */
   const within = new Map<string, GroupMemory>();
 
@@ -80,8 +81,7 @@ export const decide = (request: Request, memory: CameraMemory, rules: AdmissionR
     if (hash === undefined) return none("no_evidence");
     const repeated = repeatedBy(sight, hash, memory, rules);
     if (repeated) return none("same_picture", repeating({ taskId }, sight, hash, repeated));
-    // A danger is told of however late it is: its task ends as expired, and the incident is known.
-    if (ageMs > rules.maxAgeMs && !isBegun && !isIncidentLevel(group.riskLevel)) return none("too_old");
+    if (isTooOld) return none("too_old");
     const coveredLater = laterRefusal(sight, ofGroup, rules);
     if (coveredLater !== null) return none(coveredLater);
     const asked: Asked = { taskId, ...sight, hash };
