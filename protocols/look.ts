@@ -69,9 +69,15 @@ const movedBy = (then: Box, now: Box): number =>
 const isKnownHazard = ({ hazards }: Look, { type, trackIds }: Look["hazards"][number], byIds: boolean): boolean =>
   hazards.some((known) => known.type === type && (!byIds || jaccard(known.trackIds, trackIds) >= 0.5));
 
+/** The share of members that were not there. One that has left makes nothing more dangerous. */
+const newcomers = (then: Look, now: Look): number => {
+  const known = new Set(then.trackIds);
+  return now.trackIds.filter((id) => !known.has(id)).length / Math.max(now.trackIds.length, 1);
+};
+
 /**
- * The change score: 0 for the same sight, 1 for another one. The largest of what changed in membership, in the least distances,
- * in speed and place, and in the dangers named by the rules. `byIds`: the two were tracked without a break, so ids mean the
+ * The change score: 0 for the same sight, 1 for another one. The largest of the share of newcomers, what changed in the least
+ * distances, in speed and place, and the dangers named by the rules. `byIds`: the two were tracked without a break, so ids mean the
  * same members.
  */
 export const changeOf = (then: Look, now: Look, byIds: boolean): number => {
@@ -86,7 +92,7 @@ export const changeOf = (then: Look, now: Look, byIds: boolean): number => {
   return Math.min(
     1,
     Math.max(
-      byIds ? 1 - jaccard(then.trackIds, now.trackIds) : counts / most,
+      byIds ? newcomers(then, now) : counts / most,
       distance(then.spacing, now.spacing, distanceFloor),
       distance(then.personGap, now.personGap, distanceFloor),
       distance(then.speed, now.speed, speedFloor),

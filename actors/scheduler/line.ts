@@ -12,6 +12,7 @@ export type DeskTask = {
   readonly riskLevel: RiskLevel;
   /** One call at most, and none that fails is made again; not begun with less time than this. */
   readonly onceIfMs?: number;
+  readonly spatial?: { readonly vehicles: number; readonly pedestrians: number };
 };
 
 /** What the calls of a task came to. `durationMs` is the time within calls; `calls` counts those sent. */
@@ -47,6 +48,10 @@ export const leastCallMs = 50;
 const shortWaitMs = 1_500;
 /** Each level of risk stands before others as if it were so much older: dangerous first, yet nothing waits for ever. */
 const headStartMs = 2_000;
+/** And so does a person beside a vehicle, before others of the same level. */
+const personHeadStartMs = 1_000;
+const headStartOf = ({ riskLevel, spatial }: DeskTask): number =>
+  riskRank(riskLevel) * headStartMs + (spatial && spatial.pedestrians > 0 && spatial.vehicles > 0 ? personHeadStartMs : 0);
 /** Being a call ahead of the other cameras weighs as much as being so much younger. */
 const turnMs = 1_000;
 /** A call for a danger counts less against its camera. */
@@ -102,7 +107,7 @@ export const createLine = <Entry extends Waiting<DeskTask>>(): Line<Entry> => {
         if (entry.notBeforeMs > nowMs) continue;
         const { task, deadlineAt } = entry;
         const age = newestFirst ? -task.capturedAt : deadlineAt;
-        const at = age - riskRank(task.riskLevel) * headStartMs + (turnsOf(task.cameraId) - clock) * turnMs;
+        const at = age - headStartOf(task) + (turnsOf(task.cameraId) - clock) * turnMs;
         const isFirst = at < bestAt || (at === bestAt && best !== null && entry.order < best.order);
         if (!isFirst) continue;
         best = entry;

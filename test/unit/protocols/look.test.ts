@@ -21,7 +21,8 @@ const hazard = (...memberTrackIds: number[]): Fields => ({
 test.each([
   ["nothing", look(), look(), true, 0],
   ["the detector's trembling", look(), look({ bbox: [101, 101, 302, 199], ...spatial({ minSpacing: 77 }) }), true, 0.04],
-  ["one of five has gone", look(cars([1, 2, 3, 4, 5])), look(cars([1, 2, 3, 4])), true, 0.2],
+  ["one of five has gone", look(cars([1, 2, 3, 4, 5])), look(cars([1, 2, 3, 4])), true, 0],
+  ["one came to five", look(cars([1, 2, 3, 4, 5])), look(cars([1, 2, 3, 4, 5, 6])), true, 0.167],
   ["two became three", look(cars([1, 2])), look(cars([1, 2, 3])), true, 0.333],
   ["all are others, by their ids", look(cars([1, 2])), look(cars([3, 4])), true, 1],
   ["the same without ids", look(cars([1, 2])), look(cars([3, 4])), false, 0],
