@@ -11,7 +11,9 @@ const pointsPerSide = 6;
 /** Of 255. Even ground trembles by less, and would give bits by chance. */
 const brighterBy = 3;
 
-/** Of RGB pixels; null when the box lies outside of the picture. */
+const blank = "0".repeat(2 * rows);
+
+/** Of RGB pixels; null when the box lies outside of the picture, or nothing is to be seen: all such pictures are alike. */
 export const pictureHash = (pixels: Uint8Array, width: number, height: number, box: Box, marginPx: number): string | null => {
   const left = Math.max(0, Math.trunc(box[0] - marginPx));
   const top = Math.max(0, Math.trunc(box[1] - marginPx));
@@ -44,5 +46,5 @@ export const pictureHash = (pixels: Uint8Array, width: number, height: number, b
     }
     hash += bits.toString(16).padStart(2, "0");
   }
-  return hash;
+  return hash === blank ? null : hash;
 };

@@ -2,9 +2,9 @@
  * The guarantees, held against what a round has left (design section 5, 1). Pure: given the same evidence it finds the same.
  * Each finding names an id and where it was last seen.
  */
-import { isCoolingDown } from "../../protocols/candidate.ts";
+import { riskRank } from "../../protocols/ids.ts";
 import { type Absence, type ModelCall, repeatedPayments } from "./calls.ts";
-import type { Copies, Segment, TaskMade } from "./segment.ts";
+import type { Copies, GroupSeen, Segment, TaskMade } from "./segment.ts";
 import type { AnswerCommand } from "./services.ts";
 
 export type FindingKind = "lost" | "twice" | "differs" | "paid-twice" | "unsettled" | "stuck" | "ended";
@@ -62,6 +62,10 @@ const traceOf = (taskId: string, { segment, calls, shownUpdates }: Evidence): st
       .map(({ topic, reason }) => `dead in ${topic}: ${reason}`),
   ].join("; ");
 };
+
+/** Within the cooldown of the task, before or after it, and no worse. */
+const isCoolingDown = (group: GroupSeen, task: TaskMade, cooldownMs: number): boolean =>
+  Math.abs(group.capturedAt - task.capturedAt) < cooldownMs && riskRank(group.riskLevel) <= riskRank(task.riskLevel);
 
 /** A group that was refused and whose reason the store has lost: the rules still say it, from what the topics have. */
 const followsFromRules = (taskId: string, { segment, earlierTasks, cooldownMs }: Evidence): boolean => {

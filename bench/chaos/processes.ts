@@ -60,6 +60,8 @@ const configOf = (role: RoleName, options: ProcessesOptions) => {
       minKeys: 1,
       groups: [{ name: "sim", baseUrl: `${llmUrl}/v1`, model: "sim-vl", keys: [{ id: "key-1", env: keyName }] }],
     },
+    // The judge knows the cooldown alone, and the more calls the better.
+    tasks: { changeLeast: 0, pictureBits: -1, maxAgeMs: 600_000 },
     server: { port: role === "edge" ? edgePort : 0 },
     data: { dir: join(directory, "data", role) },
   };

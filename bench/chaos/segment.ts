@@ -1,7 +1,7 @@
 /** What a round has left on the topics and in the store: everything that was appended from one rest to the next. */
 import { decode } from "@msgpack/msgpack";
 import type { Redis } from "ioredis";
-import { candidateRefusal } from "../../protocols/candidate.ts";
+import { candidateDefaults, candidateRefusal } from "../../protocols/candidate.ts";
 import type { Codec } from "../../protocols/codec.ts";
 import { type DeadLetter, deadLettersOf } from "../../protocols/dead-letter.ts";
 import type { DetectionResult } from "../../protocols/detection.ts";
@@ -112,7 +112,7 @@ const createSorter = () => {
         groupKey: group.groupKey,
         capturedAt: seen.capturedAt,
         riskLevel: group.riskLevel,
-        refusal: candidateRefusal(group, minMembers),
+        refusal: candidateRefusal(group, candidateDefaults),
         hasPicture: pictures.has(group.groupIndex),
       });
   };
@@ -176,8 +176,6 @@ export const readSegment = async (bus: Bus, codec: Codec, redis: Redis, from: En
   return { ...found, refused: await refusedIn(redis, [...found.detections.keys()]) };
 };
 
-/** `tasks.minMembers`, which a run leaves as it is. */
-const minMembers = 2;
 const askMax = 200;
 
 type Admission = {

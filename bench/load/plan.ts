@@ -87,7 +87,7 @@ export const profileOf = (options: LoadOptions, config: Config): string[] => {
           `detector: inputs of ${detector.inputSize} × ${detector.inputSize}, ${detector.workers} workers, ${detector.executionProviders.join(", ")}`,
         ]),
     `bus ${bus}, store ${store}, ${isSplit ? "a process for each role" : "all roles in one process"}; ${clients} clients of ${Math.min(cameras, camerasPerClient)} cameras each`,
-    `admission: groups of ${tasks.minMembers} or more within ${grouping.relativeDistance === null ? `${grouping.distancePx} px` : `${grouping.relativeDistance} diagonals`}, again after ${tasks.cooldownMs} ms or when worse; deadline ${tasks.deadlineMs} ms`,
+    `admission: groups of ${tasks.minMembers} or more within ${grouping.relativeDistance === null ? `${grouping.distancePx} px` : `${grouping.relativeDistance} diagonals`}, again after ${tasks.cooldownMs} ms when changed by ${tasks.changeLeast} of 1, after ${tasks.refreshMs} ms in any case, at once when worse; deadline ${tasks.deadlineMs} ms`,
     `model: ${modelLine(options, llm)}`,
     ...(set.length === 0 ? [] : [`set: ${set.join(", ")}`]),
     `measured: ${durationS} s after ${warmUpS} s of warm-up; capture clocks and clients' clocks are one machine's`,

@@ -10,12 +10,12 @@ import { fakeContext } from "../../support/context.ts";
 
 const lease = { slot: 2, generation: 9 };
 
-const frames = (isCurrent = true): FramePool =>
+const frames = (isCurrent = true, brightness = (_pixel: number) => 0): FramePool =>
   // Only what the clusterer asks of a pool.
   ({
     isCurrent: () => isCurrent,
     header: () => ({ pictureWidth: 640, pictureHeight: 360, inputScale: 0.325 }),
-    picture: () => new Uint8Array(640 * 360 * 3),
+    picture: () => new Uint8Array(640 * 360 * 3).map((_, at) => brightness(Math.floor(at / 3))),
   }) as unknown as FramePool;
 
 const tracked = (trackId: number, x: number, className = "car", fields: Partial<TrackedObject> = {}): TrackedObject => ({
@@ -232,10 +232,13 @@ describe("evidence", () => {
     expect(records().map(({ groupImages }) => groupImages.length)).toEqual([1, 0, 0, 0, 0, 0, 1, 0]);
   });
 
-  test("comes with its hash", () => {
-    const { hear, records } = lane();
-    hear(frame(1, two));
-    expect(records()[0]?.groupImages[0]?.hash).toBe("0".repeat(16)); // of a black picture
+  test("comes with its hash, when there is something to see", () => {
+    const hashes = [frames(), frames(true, (at) => (at % 640 < 90 ? 200 : 20))].map((pool) => {
+      const { hear, records } = lane({}, pool);
+      hear(frame(1, two));
+      return records()[0]?.groupImages[0]?.hash;
+    });
+    expect(hashes).toEqual([undefined, expect.stringMatching(/^[0-9a-f]{16}$/)]);
   });
 
   test("that could not be made is asked for again with the next frame", () => {

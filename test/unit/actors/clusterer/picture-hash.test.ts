@@ -44,8 +44,25 @@ test("light that grows everywhere changes nothing", () => {
   expect(hashDistance(hash(picture(parked)), hash(picture((x, y) => parked(x, y) + 20)))).toBeLessThanOrEqual(1);
 });
 
-test("even ground gives no bits by chance", () => {
-  expect(hash(picture(() => 90, 6))).toBe("0".repeat(16));
+test("even ground has no hash: noise gives it no bits by chance, and darkness is no sight", () => {
+  expect(
+    pictureHash(
+      picture(() => 90, 6),
+      width,
+      height,
+      box,
+      12,
+    ),
+  ).toBeNull();
+  expect(
+    pictureHash(
+      picture(() => 0),
+      width,
+      height,
+      box,
+      12,
+    ),
+  ).toBeNull();
 });
 
 test.each([
