@@ -1,11 +1,11 @@
 /** One camera: keeps its source open, numbers its frames, hands them to the detector and says how the camera fares. */
 import type { CameraSettings, CameraState, CameraStatus } from "../protocols/camera.ts";
-import type { FrameCaptured } from "../protocols/frame.ts";
+import type { FrameCaptured, FrameDelivered } from "../protocols/frame.ts";
 import { type Address, actor, type Context } from "../runtime/actor.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Metrics } from "../runtime/metrics.ts";
 import { createRateMeter, type RateMeter } from "./camera/rate.ts";
-import type { OpenSource, Source, SourceFrame } from "./camera/source.ts";
+import type { OpenSource, Source } from "./camera/source.ts";
 
 export type CameraArgs = {
   readonly settings: CameraSettings;
@@ -18,14 +18,13 @@ export type CameraArgs = {
   readonly clock: Clock;
 };
 
-type SourceDelivered = { readonly type: "source.frame" } & SourceFrame;
 type SourceChanged = {
   readonly type: "source.state";
   readonly state: CameraState;
   readonly reason: string;
   readonly latencyMs?: number;
 };
-export type CameraReceives = SourceDelivered | SourceChanged;
+export type CameraReceives = FrameDelivered | SourceChanged;
 
 type State = {
   readonly args: CameraArgs;
@@ -71,7 +70,7 @@ export const camera = actor<CameraArgs, State, CameraReceives>({
       args.metrics.cameraFrames.inc({ camera_id: String(id) });
       args.metrics.cameraFps.set({ camera_id: String(id) }, rate.tick(ctx.monotonicMs()));
       const numbered: FrameCaptured = { type: "frame.captured", cameraId: id, ownerEpoch: args.ownerEpoch, seq, ...frame };
-      ctx.tell(args.detector, truth ? { ...numbered, truth: [...truth] } : numbered, ctx.lease ?? undefined);
+      ctx.tell(args.detector, truth ? { ...numbered, truth } : numbered, ctx.lease ?? undefined);
       return { ...state, seq: seq + 1 };
     },
 

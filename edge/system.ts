@@ -5,9 +5,11 @@ import { cameraLogins } from "../config/cameras.ts";
 import type { LoadedConfig } from "../config/load.ts";
 import type { Config } from "../config/schema.ts";
 import { alertNotifications } from "../protocols/alert.ts";
-import type { CameraStatus } from "../protocols/camera.ts";
+import { CameraStatus } from "../protocols/camera.ts";
 import { createCodec } from "../protocols/codec.ts";
 import { deadLettersOf } from "../protocols/dead-letter.ts";
+import { LiveDetection } from "../protocols/detection.ts";
+import { FrameCaptured, FrameDelivered, FrameDetected, FrameTracked } from "../protocols/frame.ts";
 import type { Tagged } from "../protocols/message.ts";
 import type { TopicDefinition } from "../protocols/topic.ts";
 import { topics } from "../protocols/topics.ts";
@@ -58,6 +60,8 @@ export type Running = {
 
 const allTopics: readonly TopicDefinition<never>[] = Object.values(topics);
 const everyTopic = [...allTopics, alertNotifications, ...[topics.detections, topics.tasks, topics.results].map(deadLettersOf)];
+/** What travels between actors of one process only: known to the codec, each costs a few microseconds and not tens. */
+const inProcess = [FrameDelivered, FrameCaptured, FrameDetected, FrameTracked, LiveDetection, CameraStatus];
 /** Shutdown budget (rule 27): work in hand is finished for so long of ten seconds. */
 const drainMs = 6_000;
 /** Where no camera waits for the model, those that run come first: to load it takes all cores for a while. */
@@ -95,7 +99,7 @@ export const startProcess = async (loaded: LoadedConfig, outside: Outside, open:
     // The embedded log belongs to one process.
     isShared: bus.driver !== "sqlite",
     dispatcher: systemDispatcher(clock, setImmediate),
-    codec: createCodec(everyTopic.flatMap(({ messages }) => messages)),
+    codec: createCodec([...everyTopic.flatMap(({ messages }) => messages), ...inProcess]),
     frames: vision.frames,
     observer: observe(metrics, log),
     keyOf: aboutCamera,

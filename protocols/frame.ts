@@ -18,9 +18,17 @@ const frame = {
 export const Detection = z.object({ class: z.string().max(64), confidence: z.number().min(0).max(1), bbox: Box });
 export type Detection = z.infer<typeof Detection>;
 
+const truth = z.array(Detection).optional().describe("Exact ground truth of a simulated camera; the detector passes it on");
+const { capturedAt, mediaTimeMs, segment, imageWidth, imageHeight } = frame;
+
+export const FrameDelivered = message("source.frame", "A camera's source has put a frame into the pool.", {
+  ...{ capturedAt, mediaTimeMs, segment, imageWidth, imageHeight, truth },
+});
+export type FrameDelivered = Infer<typeof FrameDelivered>;
+
 export const FrameCaptured = message("frame.captured", "A frame stands in the pool, ready to be detected on.", {
   ...frame,
-  truth: z.array(Detection).optional().describe("Exact ground truth of a simulated camera; the detector passes it on"),
+  truth,
 });
 export type FrameCaptured = Infer<typeof FrameCaptured>;
 

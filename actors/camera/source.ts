@@ -1,20 +1,13 @@
 /** The port between a camera actor and whatever delivers its frames: a decoder, a simulated scene, a test. */
 import type { CameraSettings, CameraState } from "../../protocols/camera.ts";
-import type { Detection } from "../../protocols/frame.ts";
+import type { FrameDelivered } from "../../protocols/frame.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { FramePool, Lease } from "../../runtime/frame-pool.ts";
 import type { Log } from "../../runtime/log.ts";
 import type { Random } from "../../runtime/random.ts";
 
 /** One frame as its source knows it. Times in milliseconds, sizes in pixels of the original frame. */
-export type SourceFrame = {
-  readonly capturedAt: number;
-  readonly mediaTimeMs: number;
-  readonly segment: number;
-  readonly imageWidth: number;
-  readonly imageHeight: number;
-  readonly truth?: readonly Detection[];
-};
+export type SourceFrame = Omit<FrameDelivered, "type">;
 
 /** `frozen`: the picture has not changed for so long that it is not judged again. */
 export type SourceDrop = "no_slot" | "late" | "undecodable" | "frozen";

@@ -23,6 +23,7 @@ export const stagesSaid: Readonly<Record<string, string>> = {
   "stage.deliver": "risk update durable → on a client",
   "fps.achieved": "detections of a camera on a client",
   "frames.late": "more than 500 ms after their slot on a client, or dropped",
+  "cpu.perFrame": "processor time of the system for each frame on a client",
   "loop.late": "upper bounds of the histogram's buckets",
   "lag.ms": "age of the oldest record in work, samples",
 };
@@ -62,6 +63,9 @@ const llmRows = ({ llm }: Measured, seconds: number): [string, Row][] => {
   ];
 };
 
+/** Of the system's own processes, milliseconds. */
+const cpuOf = (costs: Measured["costs"]): number => costs.reduce((sum, { isSystem, cpuMs }) => sum + (isSystem ? cpuMs : 0), 0);
+
 export const rowsOf = (measured: Measured): Map<string, Row> => {
   const { heard, kept, window, costs, lagMs, lagRecords, before, after } = measured;
   const seconds = (window.endMs - window.beginMs) / 1_000;
@@ -94,6 +98,7 @@ export const rowsOf = (measured: Measured): Map<string, Row> => {
     ["lag.records", { unit: "count", figures: figuresOfValues(lagRecords) }],
     ["loop.late", ms(histogramMs(before, after, "event_loop_lag_seconds"))],
     ...costs.map(({ name, cpuMs }): [string, Row] => [`cpu.${name}`, { unit: "%", figures: single(cpuMs / 10 / seconds) }]),
+    ["cpu.perFrame", ms(single(cpuOf(costs) / Math.max(1, heard.frames)))],
     [
       "rss.max",
       { unit: "MB", figures: figuresOfValues(costs.filter(({ isSystem }) => isSystem).map(({ rssMaxMb }) => rssMaxMb)) },
