@@ -24,6 +24,8 @@ import { runProcess } from "../runtime/run-process.ts";
 import type { Check } from "./ports.ts";
 
 const camerasExpectedMin = 64;
+/** A shared buffer cannot be larger than 4 GiB. So many slots serve thousands of cameras, since a slot is held for a moment. */
+const poolMaxBytes = 2 * 2 ** 30;
 /** Of a process without eyes, which only tries addresses out. */
 const slotsWithoutEyes = 2;
 
@@ -53,8 +55,10 @@ export const createVision = (
 ): Vision => {
   const { cameras, detector, server } = config;
   const workers = detector.workers === "auto" ? defaultWorkers() : detector.workers;
-  const slots = hasEyes ? 2 * Math.max(camerasExpectedMin, 2 * cameras.list.length) + 2 * workers : slotsWithoutEyes;
   const { inputSize } = detector;
+  const wanted = hasEyes ? 2 * Math.max(camerasExpectedMin, 2 * cameras.list.length) + 2 * workers : slotsWithoutEyes;
+  const { pictureBytes, inputBytes } = framePoolLayout(1, inputSize);
+  const slots = Math.min(wanted, Math.floor(poolMaxBytes / (pictureBytes + inputBytes)));
   const frames = createFramePool(framePoolLayout(slots, inputSize));
   let pool: DetectorPool | null = null;
   let modelType = "none";
