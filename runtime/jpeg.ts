@@ -1,5 +1,5 @@
 /** JPEG from RGB pixels. The only file that knows the codec library. */
-import { compressSync, FORMAT_RGB, SAMP_420 } from "@julusian/jpeg-turbo";
+import { bufferSize, compressSync, FORMAT_RGB, SAMP_420 } from "@julusian/jpeg-turbo";
 
 export type CropLimits = {
   /** 1 to 100. The first quality tried. */
@@ -10,20 +10,54 @@ export type CropLimits = {
   readonly sideMax?: number;
 };
 
-type Pixels = { readonly data: Uint8Array; readonly width: number; readonly height: number };
+/** A picture, or a part of one where it lies: its first pixel, and pixels from one row to the next. */
+type Pixels = {
+  readonly data: Uint8Array;
+  readonly start: number;
+  readonly stride: number;
+  readonly width: number;
+  readonly height: number;
+};
 
 /** Tried after the asked quality, before the picture is made smaller. */
 const fallbackQualities = [75, 60, 45, 30];
 const shrink = 0.7;
 const sideMin = 16;
 
+/** What the library writes into: as large as the largest picture yet could become, far more than most do. */
+let room = Buffer.alloc(0);
+
+const roomFor = (width: number, height: number): Buffer => {
+  const bytes = bufferSize({ width, height, subsampling: SAMP_420 });
+  if (room.byteLength < bytes) room = Buffer.alloc(bytes);
+  return room;
+};
+
+/** The library wants the last row as long as the others; the end of the picture may be nearer than that. */
+const whole = (pixels: Pixels): Pixels => {
+  const { data, start, stride, width, height } = pixels;
+  if ((start + stride * height) * 3 <= data.byteLength) return pixels;
+  const copy = new Uint8Array(width * height * 3);
+  for (let row = 0; row < height; row++) {
+    const from = (start + row * stride) * 3;
+    copy.set(data.subarray(from, from + width * 3), row * width * 3);
+  }
+  return { data: copy, start: 0, stride: width, width, height };
+};
+
+const encodePixels = (pixels: Pixels, quality: number): Uint8Array => {
+  const { data, start, stride, width, height } = whole(pixels);
+  const raw = Buffer.from(data.buffer, data.byteOffset + start * 3, stride * height * 3);
+  const options = { format: FORMAT_RGB, width, height, stride, quality, subsampling: SAMP_420 };
+  // What is kept is copied out of the room.
+  return new Uint8Array(compressSync(raw, roomFor(width, height), options));
+};
+
 /** A baseline JPEG of a whole picture; the bytes are the caller's own. */
 export const encodeJpeg = (picture: Uint8Array, width: number, height: number, quality: number): Uint8Array => {
   const bytes = width * height * 3;
   if (picture.byteLength < bytes) throw new Error(`a ${width}x${height} picture has ${bytes} bytes, got ${picture.byteLength}`);
-  const raw = Buffer.from(picture.buffer, picture.byteOffset, bytes);
-  // The library hands out a view into a far larger buffer, so what is kept is copied.
-  return new Uint8Array(compressSync(raw, { format: FORMAT_RGB, width, height, quality, subsampling: SAMP_420 }));
+  return encodePixels({ data: picture, start: 0, stride: width, width, height }, quality);
 };
 
 /** The part of the picture inside the box and its margin, clipped and truncated to whole pixels; null when nothing is left. */
@@ -34,12 +68,7 @@ const crop = (picture: Uint8Array, width: number, height: number, box: readonly 
   const cropWidth = Math.trunc(Math.min(width, x2 + marginPx)) - left;
   const cropHeight = Math.trunc(Math.min(height, y2 + marginPx)) - top;
   if (!(cropWidth > 0 && cropHeight > 0)) return null;
-  const data = new Uint8Array(cropWidth * cropHeight * 3);
-  for (let row = 0; row < cropHeight; row++) {
-    const from = ((top + row) * width + left) * 3;
-    data.set(picture.subarray(from, from + cropWidth * 3), row * cropWidth * 3);
-  }
-  return { data, width: cropWidth, height: cropHeight };
+  return { data: picture, start: top * width + left, stride: width, width: cropWidth, height: cropHeight };
 };
 
 /** Smaller by averaging the source pixels that fall into each target pixel. */
@@ -56,7 +85,8 @@ const scaleDown = (source: Pixels, scale: number): Pixels => {
       const toColumn = Math.max(fromColumn + 1, Math.floor(((x + 1) * source.width) / width));
       sums.fill(0);
       for (let row = fromRow; row < toRow; row++) {
-        for (let at = (row * source.width + fromColumn) * 3; at < (row * source.width + toColumn) * 3; at++) {
+        const start = source.start + row * source.stride;
+        for (let at = (start + fromColumn) * 3; at < (start + toColumn) * 3; at++) {
           sums[at % 3] = (sums[at % 3] ?? 0) + (source.data[at] ?? 0);
         }
       }
@@ -65,7 +95,7 @@ const scaleDown = (source: Pixels, scale: number): Pixels => {
         data[(y * width + x) * 3 + channel] = Math.round((sums[channel] ?? 0) / count);
     }
   }
-  return { data, width, height };
+  return { data, start: 0, stride: width, width, height };
 };
 
 /**
@@ -80,14 +110,14 @@ export const encodeCrop = (
   marginPx: number,
   { quality, maxBytes, sideMax }: CropLimits,
 ): Uint8Array | null => {
-  const whole = crop(picture, width, height, box, marginPx);
-  if (!whole) return null;
-  const longer = Math.max(whole.width, whole.height);
-  let pixels = sideMax !== undefined && longer > sideMax ? scaleDown(whole, sideMax / longer) : whole;
+  const cut = crop(picture, width, height, box, marginPx);
+  if (!cut) return null;
+  const longer = Math.max(cut.width, cut.height);
+  let pixels = sideMax !== undefined && longer > sideMax ? scaleDown(cut, sideMax / longer) : cut;
   const qualities = [quality, ...fallbackQualities.filter((lower) => lower < quality)];
   for (;;) {
     for (const attempt of qualities) {
-      const jpeg = encodeJpeg(pixels.data, pixels.width, pixels.height, attempt);
+      const jpeg = encodePixels(pixels, attempt);
       if (jpeg.byteLength <= maxBytes) return jpeg;
     }
     if (Math.max(pixels.width, pixels.height) <= sideMin) return null;

@@ -1,9 +1,10 @@
 /**
- * The source of a simulated camera: `sim://junction?seed=N[&fps=F][&act=A][&render=0]`.
+ * The source of a simulated camera: `sim://junction?seed=N[&fps=F][&act=A][&render=0[&shared=1]]`.
  *
  * `seed` is a whole number from 0; a seed always shows the same scene. `fps` overrides the camera's own rate. `act` is
  * one of the hazards, acted out every 20 seconds, or `none`; without it they come in a mixture from time to time.
- * `render=0` is for load tests: frames come with truth and a lease, but the slot's picture is left as it is.
+ * `render=0` is for load tests: frames come with truth and a lease, but the slot's picture is left as it is. With
+ * `shared=1` beside it all cameras of one address show one scene, each from another moment on.
  *
  * Frames carry their exact truth, so the model input area of the slot is not filled.
  */
@@ -13,9 +14,8 @@ import { Fault, reasonOf } from "../../runtime/errors.ts";
 import { letterbox, pictureSize } from "./fit.ts";
 import { createBeat } from "./junction/beat.ts";
 import { type ActChoice, isActChoice } from "./junction/director.ts";
-import { createRenderer, type Renderer } from "./junction/render.ts";
-import { createScene, pictureHeight, pictureWidth, type Scene } from "./junction/scene.ts";
-import { truthOf } from "./junction/truth.ts";
+import { pictureHeight, pictureWidth } from "./junction/scene.ts";
+import { createShow, type Show } from "./junction/show.ts";
 import type { OpenSource, SourceEvents, SourcePorts } from "./source.ts";
 
 export type JunctionUrl = {
@@ -24,12 +24,13 @@ export type JunctionUrl = {
   readonly fps?: number;
   readonly act: ActChoice;
   readonly render: boolean;
+  readonly shared: boolean;
 };
 
 const seedMax = 0xffff_ffff;
 const fpsMin = 0.05;
 const fpsMax = 30;
-const shape = "sim://junction?seed=N[&fps=F][&act=A][&render=0]";
+const shape = "sim://junction?seed=N[&fps=F][&act=A][&render=0[&shared=1]]";
 
 const refuse = (parameter: string, text: string): never => {
   throw new Fault("source_refused", text, { details: { parameter } });
@@ -53,12 +54,12 @@ const readAct = (text: string | undefined): ActChoice => {
   return refuse("act", `act must be one of ${hazardTypes.join(", ")}, none, not "${text.slice(0, 40)}"`);
 };
 
-const readRender = (text: string | undefined): boolean => {
-  if (text === undefined || text === "0" || text === "1") return text !== "0";
-  return refuse("render", `render must be 0 or 1, not "${text.slice(0, 40)}"`);
+const readSwitch = (name: string, text: string | undefined, otherwise: boolean): boolean => {
+  if (text === undefined) return otherwise;
+  return text === "0" || text === "1" ? text === "1" : refuse(name, `${name} must be 0 or 1, not "${text.slice(0, 40)}"`);
 };
 
-const known = ["seed", "fps", "act", "render"];
+const known = ["seed", "fps", "act", "render", "shared"];
 
 /** Reads the address of a simulated junction; a `Fault` names the parameter that is wrong. */
 export const parseJunctionUrl = (url: string): JunctionUrl => {
@@ -72,31 +73,38 @@ export const parseJunctionUrl = (url: string): JunctionUrl => {
     given.set(name, value);
   }
   const fps = given.get("fps");
+  const render = readSwitch("render", given.get("render"), true);
+  const shared = readSwitch("shared", given.get("shared"), false);
+  if (shared && render) refuse("shared", "shared=1 needs render=0: a picture is drawn of a scene of the camera's own");
   return {
     seed: readSeed(given.get("seed")),
     ...(fps === undefined ? {} : { fps: readFps(fps) }),
     act: readAct(given.get("act")),
-    render: readRender(given.get("render")),
+    render,
+    shared,
   };
 };
 
-const writeFrame = (scene: Scene, renderer: Renderer | null, ports: SourcePorts, events: SourceEvents): void => {
+const writeFrame = (show: Show, ports: SourcePorts, events: SourceEvents): void => {
   const { frames, clock } = ports;
   const lease = frames.acquire();
   if (!lease) {
     events.dropped("no_slot");
     return;
   }
-  const { width, height } = scene.view;
+  const { width, height } = show.view;
   let given = false;
   try {
-    const { scale } = letterbox(scene.view, frames.layout.inputSize);
+    const { scale } = letterbox(show.view, frames.layout.inputSize);
     frames.setHeader(lease, { pictureWidth: width, pictureHeight: height, inputScale: scale });
     const capturedAt = clock.nowMs();
-    renderer?.draw(frames.picture(lease));
-    const truth = truthOf(scene.view, scene.objects());
+    show.draw?.(frames.picture(lease));
+    const truth = show.truth();
     given = true;
-    events.frame({ capturedAt, mediaTimeMs: scene.nowMs(), segment: 0, imageWidth: width, imageHeight: height, truth }, lease);
+    events.frame(
+      { capturedAt, mediaTimeMs: show.mediaTimeMs(), segment: 0, imageWidth: width, imageHeight: height, truth },
+      lease,
+    );
   } finally {
     if (!given) frames.release(lease);
   }
@@ -108,33 +116,40 @@ const play = (
   fps: number,
   ports: SourcePorts,
   events: SourceEvents,
-  stage: { readonly isClosed: () => boolean; readonly failed: (reason: string) => void; readonly arm: (cancel: Cancel) => void },
+  stage: {
+    readonly isClosed: () => boolean;
+    readonly failed: (reason: string) => void;
+    readonly arm: (cancel: Cancel) => void;
+    readonly left: (leave: () => void) => void;
+  },
 ): void => {
   const { clock, frames, random } = ports;
   const periodMs = 1_000 / fps;
   const picture = { width: pictureWidth, height: pictureHeight };
-  const scene = createScene({ ...url, ...pictureSize(picture, frames.layout.pictureBytes, pictureWidth) });
-  const renderer = url.render ? createRenderer(scene) : null;
+  const { seed, act } = url;
+  const size = pictureSize(picture, frames.layout.pictureBytes, pictureWidth);
+  const show = createShow(url, { seed, act, ...size }, periodMs, random);
+  stage.left(show.leave);
   // Many cameras opened at one moment share the processor better when their frames come at different moments.
   const beat = createBeat(periodMs, clock.monotonicMs() + periodMs * random.next());
   let isOnline = false;
 
-  const show = () => {
+  const showNext = () => {
     const due = beat.take(clock.monotonicMs());
     if (!due) return;
     for (let late = 0; late < due.late; late++) events.dropped("late");
-    scene.advanceTo(due.frame * periodMs);
+    show.goTo(due.frame);
     if (!isOnline) events.state("online", `simulated junction, seed ${url.seed}`);
     isOnline = true;
     // A receiver may close the source from within an event.
-    if (!stage.isClosed()) writeFrame(scene, renderer, ports, events);
+    if (!stage.isClosed()) writeFrame(show, ports, events);
   };
   const next = () => {
     if (!stage.isClosed()) stage.arm(clock.after(beat.waitMs(clock.monotonicMs()), run));
   };
   const run = () => {
     try {
-      show();
+      showNext();
       next();
     } catch (thrown) {
       stage.failed(reasonOf(thrown));
@@ -149,10 +164,12 @@ const play = (
  */
 export const openJunction: OpenSource = (settings, ports, events) => {
   let cancel: Cancel = () => {};
+  let leave = () => {};
   let closed = false;
   const failed = (reason: string) => {
     if (closed) return;
     closed = true;
+    leave();
     events.state("failed", reason);
   };
   const stage = {
@@ -160,6 +177,9 @@ export const openJunction: OpenSource = (settings, ports, events) => {
     failed,
     arm: (next: Cancel) => {
       cancel = next;
+    },
+    left: (whenClosed: () => void) => {
+      leave = whenClosed;
     },
   };
   cancel = ports.clock.after(0, () => {
@@ -176,6 +196,7 @@ export const openJunction: OpenSource = (settings, ports, events) => {
     async close() {
       closed = true;
       cancel();
+      leave();
     },
   };
 };

@@ -15,12 +15,14 @@ export type Places = {
   readonly redis: string | null;
 };
 
-const seedOf = (id: number): number => 1_000 + id;
+/** More cameras than this share scenes, each from another moment on: what makes the load is not what is measured. */
+const scenes = 50;
+const seedOf = (id: number): number => 1_001 + ((id - 1) % scenes);
 
 const addressOf = ({ source, fps }: LoadOptions, { clip, rtspUrl }: Places, id: number): string => {
   if (source === "rtsp") return `${rtspUrl?.replace(/[^/]*$/, "")}camera-${id}`;
   if (source === "clip") return `file:${clip}`;
-  return `sim://junction?seed=${seedOf(id)}&fps=${fps}&render=0`;
+  return `sim://junction?seed=${seedOf(id)}&fps=${fps}&render=0&shared=1`;
 };
 
 /** The variable that holds the keys of the simulated provider. */
@@ -65,7 +67,7 @@ export const slotMsOf = ({ source, fps }: LoadOptions): number | null => {
 
 const sourceLine = ({ source, cameras, fps }: LoadOptions): string => {
   if (source === "simulated")
-    return `${cameras} simulated junctions × ${fps} fps behind the detector, seeds from ${seedOf(1)}, pictures left black`;
+    return `${cameras} simulated cameras × ${fps} fps behind the detector, ${Math.min(cameras, scenes)} scenes, seeds from ${seedOf(1)}, pictures left black`;
   if (source === "clip") return `${cameras} players of one clip, looped, decoded and detected on at ${fps} fps`;
   return `${cameras} RTSP streams over TCP, H.264 ${stream.width}×${stream.height} at ${stream.fps} fps, a key frame each ${stream.gop / stream.fps} s, staggered; decoded and detected on at ${fps} fps`;
 };

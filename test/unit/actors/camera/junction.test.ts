@@ -55,14 +55,23 @@ const fault = (url: string): Fault => {
 
 describe("the address", () => {
   test.each([
-    ["a seed is enough", "sim://junction?seed=7", { seed: 7, act: "mixture", render: true }],
+    ["a seed is enough", "sim://junction?seed=7", { seed: 7, act: "mixture", render: true, shared: false }],
     [
       "all parameters",
       "sim://junction?seed=0&fps=12.5&act=near-miss&render=0",
-      { seed: 0, fps: 12.5, act: "near-miss", render: false },
+      { seed: 0, fps: 12.5, act: "near-miss", render: false, shared: false },
     ],
-    ["a slash before the question mark", "sim://junction/?seed=1&act=none", { seed: 1, act: "none", render: true }],
-    ["the largest seed", "SIM://Junction?seed=4294967295", { seed: 4294967295, act: "mixture", render: true }],
+    [
+      "a scene that is shared",
+      "sim://junction?seed=4&render=0&shared=1",
+      { seed: 4, act: "mixture", render: false, shared: true },
+    ],
+    [
+      "a slash before the question mark",
+      "sim://junction/?seed=1&act=none",
+      { seed: 1, act: "none", render: true, shared: false },
+    ],
+    ["the largest seed", "SIM://Junction?seed=4294967295", { seed: 4294967295, act: "mixture", render: true, shared: false }],
   ])("%s", (_, url, expected) => {
     expect(parseJunctionUrl(url)).toEqual(expected as ReturnType<typeof parseJunctionUrl>);
   });
@@ -83,6 +92,7 @@ describe("the address", () => {
     ],
     ["the name of the default", "sim://junction?seed=1&act=mixture", "act", 'not "mixture"'],
     ["rendering by half", "sim://junction?seed=1&render=half", "render", "0 or 1"],
+    ["a shared scene that is drawn", "sim://junction?seed=1&shared=1", "shared", "needs render=0"],
     ["a parameter nobody knows", "sim://junction?seed=1&speed=2", "speed", 'no parameter "speed"'],
     ["a parameter twice", "sim://junction?seed=1&seed=2", "seed", "given twice"],
     ["another scene", "sim://plaza?seed=1", "url", "sim://junction"],
