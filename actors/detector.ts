@@ -50,6 +50,12 @@ const isOlder = (a: FrameCaptured, b: FrameCaptured): boolean =>
 const drop = ({ args }: State, reason: string): void =>
   args.metrics.dropped.inc({ actor: "detector", type: "frame.captured", reason });
 
+const countByClass = (detections: FrameDetected["detections"]): Map<string, number> => {
+  const counts = new Map<string, number>();
+  for (const { class: name } of detections) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return counts;
+};
+
 const passOn = (
   { args }: State,
   ctx: DetectorContext,
@@ -60,7 +66,7 @@ const passOn = (
 ): void => {
   const camera_id = String(frame.cameraId);
   args.metrics.detections.inc({ camera_id, model_type: modelType });
-  for (const { class: class_name } of detections) args.metrics.detectedObjects.inc({ camera_id, class_name });
+  for (const [class_name, count] of countByClass(detections)) args.metrics.detectedObjects.inc({ camera_id, class_name }, count);
   const detectionLatency = Math.max(0, ctx.nowMs() - frame.capturedAt) / 1000;
   ctx.tell(args.lanes, { ...frame, type: "frame.detected", detections, detectionLatency, modelType }, lease ?? undefined);
 };

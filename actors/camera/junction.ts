@@ -4,7 +4,7 @@
  * `seed` is a whole number from 0; a seed always shows the same scene. `fps` overrides the camera's own rate. `act` is
  * one of the hazards, acted out every 20 seconds, or `none`; without it they come in a mixture from time to time.
  * `render=0` is for load tests: frames come with truth and a lease, but the slot's picture is left as it is. With
- * `shared=1` beside it all cameras of one address show one scene, each from another moment on.
+ * `shared=1` beside it all cameras of one address show one scene, each from another moment on, and the picture is small.
  *
  * Frames carry their exact truth, so the model input area of the slot is not filled.
  */
@@ -14,7 +14,7 @@ import { Fault, reasonOf } from "../../runtime/errors.ts";
 import { letterbox, pictureSize } from "./fit.ts";
 import { createBeat } from "./junction/beat.ts";
 import { type ActChoice, isActChoice } from "./junction/director.ts";
-import { pictureHeight, pictureWidth } from "./junction/scene.ts";
+import { pictureHeight as sceneHeight, pictureWidth as sceneWidth } from "./junction/scene.ts";
 import { createShow, type Show } from "./junction/show.ts";
 import type { OpenSource, SourceEvents, SourcePorts } from "./source.ts";
 
@@ -93,10 +93,11 @@ const writeFrame = (show: Show, ports: SourcePorts, events: SourceEvents): void 
     return;
   }
   const { width, height } = show.view;
+  const { width: pictureWidth, height: pictureHeight } = show.picture;
   let given = false;
   try {
     const { scale } = letterbox(show.view, frames.layout.inputSize);
-    frames.setHeader(lease, { pictureWidth: width, pictureHeight: height, inputScale: scale });
+    frames.setHeader(lease, { pictureWidth, pictureHeight, inputScale: scale });
     const capturedAt = clock.nowMs();
     show.draw?.(frames.picture(lease));
     const truth = show.truth();
@@ -125,9 +126,9 @@ const play = (
 ): void => {
   const { clock, frames, random } = ports;
   const periodMs = 1_000 / fps;
-  const picture = { width: pictureWidth, height: pictureHeight };
+  const picture = { width: sceneWidth, height: sceneHeight };
   const { seed, act } = url;
-  const size = pictureSize(picture, frames.layout.pictureBytes, pictureWidth);
+  const size = pictureSize(picture, frames.layout.pictureBytes, sceneWidth);
   const show = createShow(url, { seed, act, ...size }, periodMs, random);
   stage.left(show.leave);
   // Many cameras opened at one moment share the processor better when their frames come at different moments.

@@ -67,7 +67,7 @@ export const slotMsOf = ({ source, fps }: LoadOptions): number | null => {
 
 const sourceLine = ({ source, cameras, fps }: LoadOptions): string => {
   if (source === "simulated")
-    return `${cameras} simulated cameras × ${fps} fps behind the detector, ${Math.min(cameras, scenes)} scenes, seeds from ${seedOf(1)}, pictures left black`;
+    return `${cameras} simulated cameras × ${fps} fps behind the detector, ${Math.min(cameras, scenes)} scenes, seeds from ${seedOf(1)}, pictures of 96 × 54 left black`;
   if (source === "clip") return `${cameras} players of one clip, looped, decoded and detected on at ${fps} fps`;
   return `${cameras} RTSP streams over TCP, H.264 ${stream.width}×${stream.height} at ${stream.fps} fps, a key frame each ${stream.gop / stream.fps} s, staggered; decoded and detected on at ${fps} fps`;
 };

@@ -1,6 +1,7 @@
 /** What one simulated camera shows, frame by frame: a scene of its own, drawn or not, or one that it shares. */
 import type { Detection } from "../../../protocols/frame.ts";
 import { type Random, randomInt } from "../../../runtime/random.ts";
+import type { Size } from "../fit.ts";
 import { beginsWithin, createSharedScenes } from "./many-viewers.ts";
 import { createRenderer } from "./render.ts";
 import { createScene, type SceneOptions } from "./scene.ts";
@@ -9,6 +10,8 @@ import type { View } from "./view.ts";
 
 export type Show = {
   readonly view: View;
+  /** Of the picture in the slot. */
+  readonly picture: Size;
   /** Goes on to this frame of the camera's. */
   readonly goTo: (frame: number) => void;
   readonly mediaTimeMs: () => number;
@@ -22,6 +25,7 @@ const ownShow = (options: SceneOptions, periodMs: number, isDrawn: boolean): Sho
   const scene = createScene(options);
   return {
     view: scene.view,
+    picture: scene.view,
     goTo: (frame) => scene.advanceTo(frame * periodMs),
     mediaTimeMs: scene.nowMs,
     draw: isDrawn ? createRenderer(scene).draw : null,
@@ -29,6 +33,9 @@ const ownShow = (options: SceneOptions, periodMs: number, isDrawn: boolean): Sho
     leave: () => {},
   };
 };
+
+/** Nothing is drawn, so that evidence may be as small as the load test wants it. */
+const smaller = 10;
 
 const sharedScenes = createSharedScenes();
 
@@ -38,6 +45,7 @@ const sharedShow = (options: SceneOptions, periodMs: number, random: Random): Sh
   let at = first;
   return {
     view,
+    picture: { width: view.width / smaller, height: view.height / smaller },
     goTo: (frame) => {
       at = first + frame;
     },

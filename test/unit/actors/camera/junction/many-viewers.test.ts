@@ -33,6 +33,7 @@ test("cameras of one address begin at moments of their own, and media time says 
     expect(show.truth()).toEqual(truthOf(show.view, sceneAt(options, show.mediaTimeMs()).objects));
     return show.mediaTimeMs();
   });
+  expect(shows[0]?.picture).toEqual({ width: 96, height: 54 });
   expect(new Set(times).size).toBeGreaterThan(4);
   for (const show of shows) show.leave();
 });
