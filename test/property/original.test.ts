@@ -41,9 +41,10 @@ const asMade = (message: Tagged): DetectionResult | AssessmentTask | AssessmentR
   }
   const found = message as AssessmentResult; // the third of them
   const { taskId, groupIndex } = found;
-  const results = found.results.map(({ triggerObjectIds, ...verdict }) => ({
-    ...{ ...verdict, taskId, groupIndex },
-    ...(triggerObjectIds?.length ? { triggerObjectIds } : {}),
+  const results = found.results.map(({ riskLevel, triggerObjectIds, ...verdict }) => ({
+    ...{ ...verdict, riskLevel, taskId, groupIndex },
+    // Nothing and an empty list are one there.
+    ...(riskLevel === null && triggerObjectIds === undefined ? {} : { triggerObjectIds: triggerObjectIds ?? [] }),
   }));
   const { error, evidence, ...rest } = found;
   return {

@@ -64,7 +64,9 @@ const verdictOf = (original: Original, taskId: string): Fields => {
       .slice(0, riskTypesMax)
       .map((each) => each.slice(0, textMax.riskType)),
     ...(count === null ? {} : { dangerObjectCount: count }),
-    ...(triggers.length === 0 ? {} : { triggerObjectIds: triggers }),
+    ...(triggers.length === 0 && (own.status === undefined || !Array.isArray(found.triggerObjectIds))
+      ? {}
+      : { triggerObjectIds: triggers }),
   };
 };
 

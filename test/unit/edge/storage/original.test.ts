@@ -75,10 +75,18 @@ describe("what is written is read as itself", () => {
     ["a task", tasks, aTask({ taskIdsOfRequest: ["m1_group1", "m1_group2"], riskLevel: "medium" })],
     ["a task without a picture", tasks, aTask({ image: new Uint8Array(0) })],
     ["a result", results, aResult(aTask(), { dangerObjectCount: 2, triggerObjectIds: [4, 7] })],
-    ["a result with a picture", results, withMore({ hazards: ["stalled"], evidence: new Uint8Array([255, 216, 7]) })],
+    [
+      "a result with a picture",
+      results,
+      withMore({
+        results: aResult(aTask(), { triggerObjectIds: [4] }).results,
+        hazards: ["stalled"],
+        evidence: new Uint8Array([255, 216, 7]),
+      }),
+    ],
     ["one without an assessment", results, failed],
     ["one without an assessment that says why", results, withMore({ results: failed.results, error: "HTTP 500" })],
-    ["one by rules for want of quota", results, aResult(aTask(), { status: "degraded" })],
+    ["one by rules for want of quota", results, aResult(aTask(), { status: "degraded", triggerObjectIds: [] })],
   ])("%s", (_what, topic, given) => {
     expect(message(topic, written(topic, given))).toEqual(given);
   });
