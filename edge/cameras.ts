@@ -7,6 +7,7 @@ import type { CameraRecord, CameraSettings, CameraStatus } from "../protocols/ca
 import { createCodec } from "../protocols/codec.ts";
 import { topics } from "../protocols/topics.ts";
 import type { Bus, BusRecord, Consumer, Outgoing } from "../runtime/bus.ts";
+import { whenUp } from "../runtime/bus-outage.ts";
 import type { Cancel, Clock } from "../runtime/clock.ts";
 import { Fault, reasonOf } from "../runtime/errors.ts";
 import type { Log } from "../runtime/log.ts";
@@ -102,7 +103,7 @@ const createRecords = ({ bus, random, log }: CameraRegistryPorts) => {
 
 /** Keeps the book in step with the topic; `ready` throws while it is not. */
 const createSync = (ports: CameraRegistryPorts, book: Book, records: ReturnType<typeof createRecords>) => {
-  const { clock, log, seeds } = ports;
+  const { bus, clock, log, seeds } = ports;
   let trouble: string | null = "the records are not read yet";
   let stopped = false;
   let consumer: Consumer | null = null;
@@ -140,9 +141,9 @@ const createSync = (ports: CameraRegistryPorts, book: Book, records: ReturnType<
     } catch (thrown) {
       if (stopped) return;
       trouble = reasonOf(thrown);
-      log.warn("request.failed", { topic: topic.name, reason: trouble, retryInMs });
+      if (bus.health().status === "up") log.warn("request.failed", { topic: topic.name, reason: trouble, retryInMs });
       startSeeds();
-      cancelRetry = clock.after(retryInMs, () => void attempt(Math.min(retryInMs * 2, retryMaxMs)));
+      cancelRetry = whenUp(bus, clock, retryInMs, () => void attempt(Math.min(retryInMs * 2, retryMaxMs)));
     }
   };
 

@@ -3,7 +3,6 @@
  * ours show it once. While the cluster is away appends and reads fail, groups and followers go on trying.
  */
 import type { Admin } from "kafkajs";
-import type { TopicDefinition } from "../protocols/topic.ts";
 import type { Bus, Consumer, Position } from "./bus.ts";
 import { type Claim, claimOf } from "./bus-kafka/claims.ts";
 import { createClient, type KafkaAccess } from "./bus-kafka/client.ts";
@@ -18,7 +17,6 @@ import { createReads } from "./bus-kafka/reads.ts";
 import { encodeRecord, type RecordForm, type Wire } from "./bus-kafka/records.ts";
 import { type KafkaTopic, kafkaTopic, type TopicOverride } from "./bus-kafka/topic.ts";
 import type { Clock } from "./clock.ts";
-import { delay } from "./clock.ts";
 import { Fault } from "./errors.ts";
 import type { Log } from "./log.ts";
 import { refuseOversized } from "./record-limits.ts";
@@ -38,21 +36,22 @@ export type KafkaBusOptions = {
   readonly log: Log;
 };
 
-const ensureRetryMs = { first: 1_000, cap: 60_000 };
+/** A start waits so long for the topics; then it goes on without them. */
+const ensureMs = 10_000;
 
 export const openKafkaBus = (options: KafkaBusOptions): Bus => {
   const { access, clock, log } = options;
   const topics = new Map<string, KafkaTopic>();
   const consumers = new Set<Consumer>();
-  const outage = createOutage(clock, log, access.bootstrapServers.join(", "));
+  const outage = createOutage({ clock, log, where: access.bootstrapServers.join(", "), probe: () => ensureAll() });
   const ports = { access, clock, log, outage };
   const wire: Wire = { source: `vedette/${access.clientId}`, nowMs: clock.nowMs, writes: options.writes, reads: options.reads };
   const producer = createProducer({ ...ports, ...options.producer });
   const cluster = openCluster(ports);
   const reads = createReads(cluster, wire);
   let closing: Promise<void> | null = null;
-  /** Why the topics are not ready, when they are not. */
-  let unready: Fault | null = null;
+  /** Topics that the broker was seen to have, as wanted. */
+  const ready = new Set<string>();
 
   const refuseIfClosed = () => {
     if (closing !== null) throw new Fault("unavailable", "the bus is closed");
@@ -80,6 +79,7 @@ export const openKafkaBus = (options: KafkaBusOptions): Bus => {
   };
 
   const withAdmin = async <Answer>(doing: string, work: (admin: Admin) => Promise<Answer>): Promise<Answer> => {
+    outage.refuse();
     const admin = createClient(access, log).admin();
     const late = () => new Fault("unavailable", `${doing}: no answer in time`, { details: { reason: "timeout" } });
     try {
@@ -121,32 +121,21 @@ export const openKafkaBus = (options: KafkaBusOptions): Bus => {
     );
   };
 
-  const ensureOnce = async (definitions: readonly TopicDefinition<never>[]) => {
-    const wanted = definitions.map((definition) => kafkaTopic(definition, options.topics, options.replication));
-    for (const topic of wanted) if (!topics.has(topic.definition.name)) topics.set(topic.definition.name, topic);
-    const { created, partitions } = await ensureTopics(wanted, { access, log, clock, createTopics: options.createTopics });
+  /** Also what an outage is probed with: a broker may come back without its topics. */
+  const ensureAll = async () => {
+    const wanted = [...topics.values()].map(({ definition }) => kafkaTopic(definition, options.topics, options.replication));
+    const ensuring = ensureTopics(wanted, { access, log, clock, createTopics: options.createTopics });
+    const late = () => new Fault("unavailable", `topics: no answer within ${ensureMs} ms`, { details: { reason: "timeout" } });
+    const { created, partitions } = await withinTime(clock, ensureMs, ensuring, late);
     for (const topic of wanted)
       topics.set(topic.definition.name, { ...topic, partitions: partitions.get(topic.name) ?? topic.partitions });
-    outage.worked();
-    log.info("bus.ready", { driver: "kafka", topics: wanted.map(({ name }) => name), created });
-  };
-
-  const ensureLater = async (definitions: readonly TopicDefinition<never>[]) => {
-    for (let failures = 0; closing === null; failures++) {
-      await delay(clock, Math.min(ensureRetryMs.cap, ensureRetryMs.first * 2 ** failures));
-      if (closing !== null) return;
-      try {
-        await ensureOnce(definitions);
-        unready = null;
-        return;
-      } catch (thrown) {
-        unready = asFault(thrown, "topics");
-        outage.failed(unready);
-      }
-    }
+    const fresh = wanted.filter(({ name }) => !ready.has(name) || created.includes(name)).map(({ name }) => name);
+    for (const name of fresh) ready.add(name);
+    if (fresh.length > 0) log.info("bus.ready", { driver: "kafka", topics: fresh, created });
   };
 
   const close = async () => {
+    outage.close();
     await producer.close();
     await Promise.all([...consumers].map((consumer) => consumer.stop()));
     await cluster.close();
@@ -155,25 +144,29 @@ export const openKafkaBus = (options: KafkaBusOptions): Bus => {
   return {
     driver: "kafka",
 
-    /** Without the cluster it goes on trying in the background, and the bus is not ready. */
+    /** Without the cluster, or without topics that are not to be made here, it goes on trying in the background. */
     async ensure(definitions) {
       refuseIfClosed();
+      const added = definitions.filter(({ name }) => !topics.has(name));
+      for (const each of added) topics.set(each.name, kafkaTopic(each, options.topics, options.replication));
       try {
-        await ensureOnce(definitions);
+        await ensureAll();
+        outage.worked();
       } catch (thrown) {
         const fault = asFault(thrown, "topics");
         outage.failed(fault);
-        if (!fault.retryable) throw fault;
-        unready = fault;
-        void ensureLater(definitions);
+        if (fault.retryable) return;
+        for (const { name } of added) topics.delete(name);
+        throw fault;
       }
     },
 
     async append(records) {
       refuseIfClosed();
+      for (const record of records) refuseOversized(record, topicOf(record.topic).maxBytes);
+      outage.refuse();
       const encoded = records.map((record) => {
         const topic = topicOf(record.topic);
-        refuseOversized(record, topic.maxBytes);
         const made = encodeRecord(record, topic, wire);
         if (made.sizeBytes > topic.batchBytes)
           throw new Fault(
@@ -185,7 +178,6 @@ export const openKafkaBus = (options: KafkaBusOptions): Bus => {
           );
         return { record, topic, encoded: made };
       });
-      if (unready !== null) throw unready;
       return encoded.length === 0 ? [] : producer.append(encoded);
     },
 
@@ -228,7 +220,7 @@ export const openKafkaBus = (options: KafkaBusOptions): Bus => {
 
     health() {
       if (closing !== null) return { status: "away", detail: "closed" };
-      return unready === null ? outage.health() : { status: "away", detail: unready.message };
+      return outage.health();
     },
 
     close() {

@@ -92,7 +92,8 @@ export const createOutlet = (path: string, bus: Bus, clock: Clock, observer: Obs
       return;
     }
     failures++;
-    if (failures === 1) observer.appendFailed(path, reasonOf(thrown));
+    // A bus that is away has said so itself.
+    if (failures === 1 && bus.health().status === "up") observer.appendFailed(path, reasonOf(thrown));
     clock.after(Math.min(backoffMs.cap, backoffMs.first * 2 ** (failures - 1)), () => {
       if (!closed) append(batch);
     });

@@ -9,6 +9,7 @@
  */
 import { topics } from "../../protocols/topics.ts";
 import type { Bus, Consumer } from "../../runtime/bus.ts";
+import { whenUp } from "../../runtime/bus-outage.ts";
 import type { Cancel, Clock } from "../../runtime/clock.ts";
 import { reasonOf } from "../../runtime/errors.ts";
 import type { Log } from "../../runtime/log.ts";
@@ -88,9 +89,10 @@ export const createOwnership = ({ bus, clock, log, changed }: OwnershipPorts): O
       if (isStopped) await joined.stop();
     } catch (thrown) {
       if (isStopped) return;
-      log.warn("consumer.failed", { topic: topic.name, group: eyesGroup, reason: reasonOf(thrown), retryInMs: retryMs });
+      if (bus.health().status === "up")
+        log.warn("consumer.failed", { topic: topic.name, group: eyesGroup, reason: reasonOf(thrown), retryInMs: retryMs });
       beAlone();
-      cancelRetry = clock.after(retryMs, () => void join());
+      cancelRetry = whenUp(bus, clock, retryMs, () => void join());
     }
   };
 

@@ -8,6 +8,7 @@ import { topics } from "../../protocols/topics.ts";
 import type { RiskUpdate } from "../../protocols/verdict.ts";
 import type { StreamType } from "../../protocols/websocket.ts";
 import type { Bus, BusRecord, Consumer, Position } from "../../runtime/bus.ts";
+import { whenUp } from "../../runtime/bus-outage.ts";
 import type { Cancel, Clock } from "../../runtime/clock.ts";
 import { reasonOf } from "../../runtime/errors.ts";
 import type { Log } from "../../runtime/log.ts";
@@ -186,8 +187,8 @@ export const createLiveEvents = ({ bus, clock, log, metrics, publish }: LiveEven
     } catch (thrown) {
       if (stopped) return;
       trouble = reasonOf(thrown);
-      log.warn("request.failed", { topic: topic.name, reason: trouble, retryInMs });
-      cancelRetry = clock.after(retryInMs, () => void attempt(Math.min(retryInMs * 2, retryMaxMs)));
+      if (bus.health().status === "up") log.warn("request.failed", { topic: topic.name, reason: trouble, retryInMs });
+      cancelRetry = whenUp(bus, clock, retryInMs, () => void attempt(Math.min(retryInMs * 2, retryMaxMs)));
     }
   };
 

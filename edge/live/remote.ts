@@ -7,6 +7,7 @@ import { createCodec } from "../../protocols/codec.ts";
 import type { DetectionResult, LiveDetection } from "../../protocols/detection.ts";
 import { topics } from "../../protocols/topics.ts";
 import type { Bus, BusRecord, Consumer } from "../../runtime/bus.ts";
+import { whenUp } from "../../runtime/bus-outage.ts";
 import { type Cancel, type Clock, every } from "../../runtime/clock.ts";
 import { reasonOf } from "../../runtime/errors.ts";
 import type { Log } from "../../runtime/log.ts";
@@ -92,8 +93,9 @@ export const createRemoteEyes = (ports: RemotePorts) => {
       consumer = await bus.follow(topic.name, "end", take);
     } catch (thrown) {
       if (isStopped) return;
-      log.warn("request.failed", { topic: topic.name, reason: reasonOf(thrown), retryInMs: retryMs });
-      cancelRetry = clock.after(retryMs, () => void follow());
+      if (bus.health().status === "up")
+        log.warn("request.failed", { topic: topic.name, reason: reasonOf(thrown), retryInMs: retryMs });
+      cancelRetry = whenUp(bus, clock, retryMs, () => void follow());
     }
   };
 

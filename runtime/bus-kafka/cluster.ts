@@ -60,6 +60,7 @@ export const openCluster = ({ access, clock, log, outage }: ClusterPorts): Clust
       const askedAtMs = clock.monotonicMs();
       for (let failures = 0; ; failures++) {
         if (closed) throw new Fault("unavailable", "the bus is closed");
+        outage.refuse();
         try {
           const late = () =>
             new Fault("unavailable", `${doing}: no answer within ${limitMs} ms`, { details: { reason: "timeout" } });

@@ -22,6 +22,9 @@ export type Commits = {
   readonly commit: (partition: number, offset: number) => Promise<void>;
 };
 
+/** Why a commit failed that was not the cluster's fault. */
+export const noMember = "no_member";
+
 type Waiting = { offset: number; readonly done: PromiseWithResolvers<void> };
 
 export const createCommits = ({ topic, group, membership, clock, limitMs }: CommitPorts): Commits => {
@@ -31,7 +34,8 @@ export const createCommits = ({ topic, group, membership, clock, limitMs }: Comm
 
   const send = async (batch: ReadonlyMap<number, Waiting>) => {
     const member = membership();
-    if (member === null) throw new Fault("unavailable", `commit for ${group}: it is no member at the moment`);
+    if (member === null)
+      throw new Fault("unavailable", `commit for ${group}: it is no member at the moment`, { details: { reason: noMember } });
     const partitions = [...batch].map(([partition, { offset }]) => ({ partition, offset: String(offset) }));
     const late = () =>
       new Fault("unavailable", `commit for ${group}: no answer within ${limitMs} ms`, { details: { reason: "timeout" } });

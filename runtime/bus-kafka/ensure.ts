@@ -1,10 +1,11 @@
 /** Makes sure of topics: creates those that are missing, and judges those that are there. */
 import type { Admin, ITopicConfig } from "kafkajs";
 import { type Clock, delay } from "../clock.ts";
-import { Fault, reasonOf } from "../errors.ts";
+import { Fault } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { createClient, type KafkaAccess } from "./client.ts";
 import { asFault, protocolErrorOf } from "./faults.ts";
+import { withinTime } from "./outage.ts";
 import type { KafkaTopic } from "./topic.ts";
 
 export type EnsurePorts = {
@@ -70,9 +71,10 @@ const create = async (admin: Admin, topics: readonly KafkaTopic[]): Promise<read
 
 const missing = (topics: readonly KafkaTopic[]): Fault => {
   const names = topics.map(({ name }) => name).join(", ");
+  // Someone may make it at any moment, so it is waited for like a broker that is away.
   return new Fault(
-    "not_found",
-    `the broker has no topic ${names}: make it by \`vedette topics init\`, or set kafka.createTopics: true`,
+    "unavailable",
+    `the broker has no topic ${names}: make it by \`bun run vedette topics init\`, or set kafka.createTopics: true`,
     { details: { reason: "missing_topic", topics: topics.map(({ name }) => name) } },
   );
 };
@@ -106,7 +108,9 @@ const partitionsOf = async (admin: Admin, topics: readonly KafkaTopic[], clock: 
 export const ensureTopics = async (topics: readonly KafkaTopic[], ports: EnsurePorts): Promise<EnsuredTopics> => {
   const admin = createClient(ports.access, ports.log).admin();
   try {
-    await admin.connect();
+    const { connectTimeoutMs } = ports.access;
+    const late = () => new Fault("unavailable", `no connection within ${connectTimeoutMs} ms`, { details: { reason: "timeout" } });
+    await withinTime(ports.clock, connectTimeoutMs, admin.connect(), late);
     const there = new Set(await admin.listTopics());
     const lacking = topics.filter(({ name }) => !there.has(name));
     if (lacking.length > 0 && !ports.createTopics) throw missing(lacking);
@@ -118,8 +122,8 @@ export const ensureTopics = async (topics: readonly KafkaTopic[], ports: EnsureP
     }
     return { created, partitions };
   } catch (thrown) {
-    throw thrown instanceof Fault ? thrown : asFault(thrown, `look at the topics (${reasonOf(thrown)})`);
+    throw thrown instanceof Fault ? thrown : asFault(thrown, "look at the topics");
   } finally {
-    await admin.disconnect().catch(() => {});
+    void admin.disconnect().catch(() => {}); // a connection that is being made is waited for by nobody
   }
 };

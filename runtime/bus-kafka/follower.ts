@@ -109,6 +109,7 @@ export const followTopic = (
         if (partition !== null) await moveIntoRange(partition).catch(() => {}); // asked again with the next failure
         failures = offsetsBefore === followed.map(({ offset }) => offset).join() ? failures + 1 : 0;
         await delay(ports.clock, Math.min(retryMs.cap, retryMs.first * 2 ** failures));
+        await Promise.race([ports.outage.over(), stopping.promise]);
       }
     }
   };

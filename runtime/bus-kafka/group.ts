@@ -12,7 +12,7 @@ import { createAssigner } from "./assigner.ts";
 import { type Channel, createChannel } from "./channel.ts";
 import { type Claim, createUnbroken } from "./claims.ts";
 import { createClient, type KafkaAccess } from "./client.ts";
-import { createCommits } from "./commits.ts";
+import { createCommits, noMember } from "./commits.ts";
 import { asFault } from "./faults.ts";
 import type { Membership } from "./kafkajs.ts";
 import { type Outage, withinTime } from "./outage.ts";
@@ -195,6 +195,7 @@ export const joinGroup = (topic: KafkaTopic, group: string, events: ConsumerEven
         break;
       } catch {
         await delay(clock, Math.min(retryMs.cap, retryMs.first * 2 ** failures)); // an outage, reported by whoever asked
+        await outage.over();
       }
     }
     if (!isVoid()) tell(partitions);
@@ -210,6 +211,8 @@ export const joinGroup = (topic: KafkaTopic, group: string, events: ConsumerEven
   };
 
   const start = async () => {
+    await outage.over();
+    if (stopping !== null) return;
     const made = createClient(access, log).consumer({
       groupId: group,
       partitionAssigners: [createAssigner(topic.name, member)],
@@ -314,7 +317,7 @@ export const joinGroup = (topic: KafkaTopic, group: string, events: ConsumerEven
       try {
         await commits.commit(partition, offset);
       } catch (thrown) {
-        if (thrown instanceof Fault) outage.failed(thrown);
+        if (thrown instanceof Fault && thrown.details.reason !== noMember) outage.failed(thrown);
         throw thrown;
       }
     },

@@ -198,6 +198,7 @@ export const createProducer = (options: ProducerOptions): KafkaProducer => {
 
   return {
     async append(records) {
+      outage.refuse();
       const bytes = records.reduce((sum, { encoded }) => sum + encoded.sizeBytes, 0);
       if (queueBytes > 0 && queueBytes + bytes > queueBytesMax)
         throw new Fault("unavailable", `append: the queue is full: ${queueBytes} bytes wait for the broker`, {

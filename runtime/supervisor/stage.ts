@@ -1,8 +1,10 @@
 /** A leaf of the tree: one actor, and its way in from a topic. */
 
+import { isAway, whenUp } from "../bus-outage.ts";
 import type { CellOwner, Failure } from "../cell/failure.ts";
 import { Cell } from "../cell.ts";
-import { delay } from "../clock.ts";
+import { type Cancel, delay } from "../clock.ts";
+import { reasonOf } from "../errors.ts";
 import type { Holdings } from "../holdings.ts";
 import { type Inlet, openInlet, type TakesFrom } from "../inlet.ts";
 import { recentMessages } from "../recent.ts";
@@ -20,6 +22,9 @@ const stateOf = {
 } as const;
 
 const lookAgainMs = 10;
+/** A start that takes longer goes on while others begin. */
+const startMs = 5_000;
+const tryAgainMs = 1_000;
 
 // A class for its size, like the cell.
 export class StageNode implements TreeNode, Route, CellOwner {
@@ -31,6 +36,9 @@ export class StageNode implements TreeNode, Route, CellOwner {
   #lastError: string | undefined;
   #inlet: Inlet | null = null;
   #joining: Promise<Inlet> | null = null;
+  /** The start in force; one that was begun before a halt is void. */
+  #start = 0;
+  #cancelRetry: Cancel = () => {};
 
   constructor(spec: StageSpec, path: string, key: string, ports: NodePorts, onFailure: OnFailure) {
     this.#spec = spec;
@@ -55,11 +63,56 @@ export class StageNode implements TreeNode, Route, CellOwner {
     return this.#cell;
   }
 
+  /**
+   * A stage that takes a topic cannot work without the bus. While that is away the stage waits as `starting`, which is no
+   * failure of it, and holds up neither the stages after it nor the restart of others.
+   */
   async start(): Promise<void> {
-    await this.#cell.start();
-    this.#restarts++;
-    this.#ports.routes.set(this.path, this);
+    if (!this.#spec.takes) return this.#begin();
+    const mine = ++this.#start;
+    const waits = Promise.withResolvers<void>();
+    let isLeft = false;
+    const begun = this.#beginWhenUp(mine, waits.resolve).catch((thrown) => {
+      if (!isLeft) throw thrown;
+      if (mine !== this.#start) return;
+      const reason = reasonOf(thrown);
+      this.#ports.observer.failed(this.path, "start", reason, thrown instanceof Error ? thrown.stack : undefined);
+      this.cellFailed({ path: this.path, key: this.#cell.key, reason, causeKeys: [] });
+    });
+    const { clock } = this.#ports;
+    await before(clock, clock.monotonicMs() + startMs, Promise.race([begun, waits.promise]));
+    isLeft = true;
+  }
+
+  async #beginWhenUp(mine: number, waits: () => void): Promise<void> {
+    const { bus, clock } = this.#ports;
+    while (mine === this.#start) {
+      try {
+        await this.#begin();
+        return;
+      } catch (thrown) {
+        if (!isAway(thrown)) throw thrown;
+        this.#lastError = reasonOf(thrown);
+        waits();
+        await new Promise<void>((resolve) => {
+          this.#cancelRetry = whenUp(bus, clock, tryAgainMs, resolve);
+        });
+      }
+    }
+  }
+
+  async #begin(): Promise<void> {
+    if (this.#cell.state !== "running") {
+      await this.#cell.start();
+      this.#restarts++;
+      this.#ports.routes.set(this.path, this);
+    }
     if (this.#spec.takes) await this.#join(this.#spec.takes);
+  }
+
+  #endStart(): void {
+    this.#start++;
+    this.#cancelRetry();
   }
 
   /** Once, also when the cell fails and starts again while its group is being joined. */
@@ -85,6 +138,7 @@ export class StageNode implements TreeNode, Route, CellOwner {
   }
 
   halt(reason: string): Promise<void> {
+    this.#endStart();
     return this.#within("release", "not given back", this.#cell.halt(reason));
   }
 
@@ -93,6 +147,7 @@ export class StageNode implements TreeNode, Route, CellOwner {
     const isOver = () => cell.state !== "running";
     switch (phase) {
       case "intake":
+        this.#endStart();
         this.#inlet?.pause();
         if (this.#spec.definition.isSource) await this.#close(reason);
         return;
