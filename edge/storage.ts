@@ -1,7 +1,7 @@
 /** The log and the store of one process: below its data directory, or where the configuration says. */
 import { join } from "node:path";
 import type { LoadedConfig } from "../config/load.ts";
-import { createCodec } from "../protocols/codec.ts";
+import { type Codec, createCodec } from "../protocols/codec.ts";
 import type { TopicDefinition } from "../protocols/topic.ts";
 import type { Bus } from "../runtime/bus.ts";
 import { lightened } from "../runtime/bus-lighter.ts";
@@ -41,8 +41,9 @@ export type OpenStorage = (
 export const openStorage: OpenStorage = async (loaded, topics, ports) => {
   const { store, publications } = await openStore(loaded, ports);
   const wire = loaded.config.bus.driver === "kafka" ? writtenForm(loaded) : null;
-  const bus = lightened(await openBus(loaded, ports), {
-    codec: createCodec(topics.flatMap(({ messages }) => messages)),
+  const codec = createCodec(topics.flatMap(({ messages }) => messages));
+  const bus = lightened(await openBus(loaded, codec, ports), {
+    codec,
     topics,
     ...(wire ? { wireBytes: ({ topic, type, bytes }) => wire.write(topic, type, bytes)?.length ?? bytes.length } : {}),
     omitted: (topic) => ports.metrics.dropped.inc({ actor: "bus", type: topic, reason: "picture_too_large" }),
@@ -63,11 +64,16 @@ export const openStorage: OpenStorage = async (loaded, topics, ports) => {
   };
 };
 
-const openBus = async (loaded: LoadedConfig, { clock, log }: StoragePorts): Promise<Bus> => {
-  const { bus, data } = loaded.config;
+const openBus = async (loaded: LoadedConfig, codec: Codec, { clock, log, metrics }: StoragePorts): Promise<Bus> => {
+  const { bus, data, roles } = loaded.config;
   if (bus.driver === "kafka") {
-    const { openKafkaBus } = await import("../runtime/bus-kafka.ts"); // not loaded where it is not used: the start is shorter
-    return openKafkaBus(kafkaOptions(loaded, { clock, log }));
+    // Not loaded where they are not used: the start is shorter.
+    const { openKafkaBus } = await import("../runtime/bus-kafka.ts");
+    const broker = openKafkaBus(kafkaOptions(loaded, { clock, log }));
+    // Without cameras here nothing comes from outside that nobody else keeps.
+    if (!roles.includes("eyes")) return broker;
+    const { openSpooled } = await import("./storage/spool.ts");
+    return openSpooled(broker, loaded.config, { codec, clock, log, metrics });
   }
   const { dir, maxBytes, minFreeBytes } = data;
   return openSqliteBus({ directory: join(dir, "log"), maxBytes, minFreeBytes, clock, log });

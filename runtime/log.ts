@@ -11,6 +11,7 @@ export type LogEvent =
   | "bus.away"
   | "bus.back"
   | "bus.append-failed"
+  | "bus.spool-empty"
   | "bus.client"
   | "bus.unclean-stop"
   | "consumer.joined"

@@ -52,6 +52,9 @@ export const createMetrics = () => {
     busSendErrors: counter("kafka_send_errors_total", "Records that the bus did not take", "topic", "error_type"),
     busReceived: counter("kafka_messages_received_total", "Records taken from the bus", "topic", "consumer_group"),
     busLag: gauge("kafka_consumer_lag", "Records behind the end of the partition", "topic", "partition", "consumer_group"),
+    busLagSeconds: gauge("consumer_lag_seconds", "Age of the oldest record that is not settled", "topic", "partition", "group"),
+    spoolRecords: gauge("bus_spool_records", "Records on this disk that wait for the broker"),
+    spoolBytes: gauge("bus_spool_bytes", "What they take"),
     settlementAge: gauge("settlement_age_seconds", "Age of the oldest record in work", "topic"),
     deadLetters: counter("dlq_total", "Records set aside", "topic", "disposition"),
 

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { run } from "./process.ts";
 
 /** Files of `runtime/` that are drivers for one runtime or one service, by their own path or their test's. */
-export const drivers = /^runtime\/(bus-(sqlite|kafka)|store-(sqlite|redis)|kafka|redis|jpeg|sqlite|download|run-process)\b/;
+export const drivers =
+  /^runtime\/(bus-(sqlite|kafka)|store-(sqlite|redis)|spool-sqlite|kafka|redis|jpeg|sqlite|download|run-process)\b/;
 
 /** Tests of the portable core. Those of `test/sim` are there for a run that takes everything together. */
 export const isPortableTest = (path: string): boolean =>

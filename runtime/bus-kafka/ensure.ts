@@ -109,7 +109,8 @@ export const ensureTopics = async (topics: readonly KafkaTopic[], ports: EnsureP
   const admin = createClient(ports.access, ports.log).admin();
   try {
     const { connectTimeoutMs } = ports.access;
-    const late = () => new Fault("unavailable", `no connection within ${connectTimeoutMs} ms`, { details: { reason: "timeout" } });
+    const late = () =>
+      new Fault("unavailable", `no connection within ${connectTimeoutMs} ms`, { details: { reason: "timeout" } });
     await withinTime(ports.clock, connectTimeoutMs, admin.connect(), late);
     const there = new Set(await admin.listTopics());
     const lacking = topics.filter(({ name }) => !there.has(name));

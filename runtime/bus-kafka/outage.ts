@@ -76,9 +76,9 @@ export const createOutage = ({ clock, log, where, probe }: OutagePorts): Outage 
   const tell = (reason: string) => {
     const nowMs = clock.monotonicMs();
     if (isTold && nowMs - warnedAtMs < remindMs) return;
+    log.warn("bus.away", { driver: "kafka", reason, ...(isTold ? { awayMs: Math.round(nowMs - sinceMs) } : {}) });
     isTold = true;
     warnedAtMs = nowMs;
-    log.warn("bus.away", { driver: "kafka", reason, awayMs: Math.round(nowMs - sinceMs) });
   };
   const failed = (next: Fault) => {
     if (next.code !== "unavailable" || isClosed) return;
