@@ -1,5 +1,5 @@
 /** Where records wait for the bus. Driver: `spool-sqlite.ts`; tests have one in memory. */
-import type { Outgoing } from "../bus.ts";
+import type { Outgoing } from "./bus.ts";
 
 /** Records of one lane keep their order; lanes do not wait for one another. */
 export type SpooledRecord = Outgoing & {
