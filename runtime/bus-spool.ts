@@ -21,8 +21,8 @@ const retryMs = 1_000;
 
 export type SpoolPorts = {
   readonly store: SpoolStore;
-  /** Topics whose records come from outside. */
-  readonly topics: readonly TopicDefinition<never>[];
+  /** Whether a topic's records come from outside. */
+  readonly isSpooled: (topic: string) => boolean;
   /** Let go before others when room is short. */
   readonly isMinor: (record: Outgoing) => boolean;
   readonly clock: Clock;
@@ -47,8 +47,8 @@ type Lane = {
 
 /** Closes `bus` and the store with it. */
 export const spooled = (bus: Bus, ports: SpoolPorts): Bus => {
-  const { store, isMinor, clock, log, dropped, measured } = ports;
-  const topics = new Map(ports.topics.map((topic) => [topic.name, topic]));
+  const { store, isSpooled, isMinor, clock, log, dropped, measured } = ports;
+  const topics = new Map<string, TopicDefinition<never>>();
   /** Those in which something waits. */
   const lanes = new Map<string, Lane>();
   let filledAtMs = clock.monotonicMs();
@@ -185,6 +185,7 @@ export const spooled = (bus: Bus, ports: SpoolPorts): Bus => {
 
     async ensure(definitions) {
       await bus.ensure(definitions);
+      for (const definition of definitions) if (isSpooled(definition.name)) topics.set(definition.name, definition);
       isEnsured = true;
       for (const lane of lanes.values()) pump(lane);
     },

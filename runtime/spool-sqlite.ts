@@ -52,7 +52,7 @@ export const openSpool = async (options: SpoolOptions): Promise<SpoolStore> => {
   let size = opened.size;
   let closed: Promise<void> | null = null;
 
-  const queue = createGroupCommit<Change, void>(clock, async (changes) => {
+  const queue = createGroupCommit<Change, void>(async (changes) => {
     const buffers = changes.flatMap((change) =>
       "append" in change ? change.append.map(({ bytes }) => bytes.buffer as ArrayBuffer) : [],
     ); // copied in `append`
@@ -67,7 +67,7 @@ export const openSpool = async (options: SpoolOptions): Promise<SpoolStore> => {
     }
     maintenance.written();
     return changes.map(() => undefined);
-  });
+  }, setImmediate);
   const maintenance = startMaintenance({
     clock,
     isQuiet: queue.isQuiet,

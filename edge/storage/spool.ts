@@ -4,7 +4,6 @@ import type { Config } from "../../config/schema.ts";
 import { isCandidate } from "../../protocols/candidate.ts";
 import type { Codec } from "../../protocols/codec.ts";
 import type { DetectionResult } from "../../protocols/detection.ts";
-import type { TopicDefinition } from "../../protocols/topic.ts";
 import { topics } from "../../protocols/topics.ts";
 import type { Bus } from "../../runtime/bus.ts";
 import { spooled } from "../../runtime/bus-spool.ts";
@@ -14,7 +13,7 @@ import type { Metrics } from "../../runtime/metrics.ts";
 import { openSpool } from "../../runtime/spool-sqlite.ts";
 
 /** Everything else follows from a record of another topic, which is not settled before the broker has what follows. */
-const spooledTopics: readonly TopicDefinition<never>[] = [topics.detections, topics.cameras];
+const fromOutside: ReadonlySet<string> = new Set([topics.detections.name, topics.cameras.name]);
 
 export type SpoolPorts = { readonly codec: Codec; readonly clock: Clock; readonly log: Log; readonly metrics: Metrics };
 
@@ -30,7 +29,7 @@ export const openSpooled = async (bus: Bus, { bus: settings, data, tasks }: Conf
   });
   return spooled(bus, {
     store,
-    topics: spooledTopics,
+    isSpooled: (topic) => fromOutside.has(topic),
     /** A result in which nothing is worth a verdict. */
     isMinor({ topic, type, bytes }) {
       if (topic !== topics.detections.name) return false;
