@@ -1,7 +1,7 @@
 /** What waits on this disk while the broker is away: what cameras show, and what is said of cameras. */
 import { join } from "node:path";
 import type { Config } from "../../config/schema.ts";
-import { isCandidate } from "../../protocols/candidate.ts";
+import { candidateRefusal } from "../../protocols/candidate.ts";
 import type { Codec } from "../../protocols/codec.ts";
 import type { DetectionResult } from "../../protocols/detection.ts";
 import { topics } from "../../protocols/topics.ts";
@@ -36,7 +36,7 @@ export const openSpooled = async (bus: Bus, { bus: settings, data, tasks }: Conf
       const read = codec.read(type, bytes);
       if (!read.ok) return false;
       const { trafficGroups } = read.message as DetectionResult; // the topic carries no other message
-      return !trafficGroups.some((group) => isCandidate(group, tasks.minMembers));
+      return trafficGroups.every((group) => candidateRefusal(group, tasks) !== null);
     },
     ...{ clock, log, dropped },
     measured({ records, bytes }) {

@@ -6,6 +6,7 @@ import { systemClock } from "../../../runtime/clock.ts";
 import { silentLog } from "../../../runtime/log.ts";
 import type { LetGo, SpooledRecord } from "../../../runtime/spool.ts";
 import { openSpool, type SpoolOptions } from "../../../runtime/spool-sqlite.ts";
+import { writtenLane } from "../../support/spool-writer.ts";
 import { tempDir } from "../../support/temp-dir.ts";
 import { root } from "../../support/vedette.ts";
 import { within } from "../../support/wait.ts";
@@ -127,8 +128,8 @@ test("what was acknowledged is there after kill -9, in its order", async () => {
   await Promise.all([writer.exited, reading]);
   const acknowledged = text.trim().split("\n");
   const spool = await openSpool(with_);
-  expect(spool.lanes).toEqual(["toys/0"]);
-  const ids = idsOf(await spool.read("toys/0", 1_000_000, 1e9));
+  expect(spool.lanes).toEqual([writtenLane]);
+  const ids = idsOf(await spool.read(writtenLane, 1_000_000, 1e9));
   expect(ids.slice(0, acknowledged.length)).toEqual(acknowledged);
   expect(ids).toEqual(ids.map((_, index) => String(index)));
   await spool.close();
