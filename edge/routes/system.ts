@@ -1,10 +1,9 @@
 /** The supervision tree, and what became of one request. */
 import { createRoute, z } from "@hono/zod-openapi";
-import { Decoder } from "@msgpack/msgpack";
-import { MessageId, taskIdOf } from "../../protocols/ids.ts";
+import { MessageId } from "../../protocols/ids.ts";
 import { Fault } from "../../runtime/errors.ts";
 import { requireCamera } from "../auth.ts";
-import type { LiveEvent } from "../live/events.ts";
+import { traceRequest } from "../lineage.ts";
 import type { EdgePorts } from "../ports.ts";
 import { createRoutes, type EdgeApp, json, problems } from "./routing.ts";
 
@@ -29,67 +28,18 @@ const Lineage = z
   .object({
     messageId: MessageId,
     stages: z.array(Stage),
-    tasks: z.array(z.object({ taskId: z.string(), outcome: z.string(), reason: z.string().optional() })),
+    tasks: z
+      .array(
+        z.object({
+          taskId: z.string(),
+          outcome: z.string().describe("none, pending, overdue, set-aside, or the status of its result"),
+          reason: z.string().optional(),
+        }),
+      )
+      .describe("One a group; those without a task say why"),
   })
   .openapi("Lineage");
-type Lineage = z.infer<typeof Lineage>;
-
-/** What the task generator keeps of each detection result. */
-const Admission = z.object({
-  messageId: MessageId,
-  groups: z.array(
-    z.object({
-      groupIndex: z.int(),
-      outcome: z.enum(["task", "none"]),
-      taskId: z.string().optional(),
-      reason: z.string().optional(),
-    }),
-  ),
-});
-type Admission = z.infer<typeof Admission>;
-
-const readAdmission = (bytes: Uint8Array | null): Admission | null => {
-  if (!bytes) return null;
-  const decoder = new Decoder({ maxStrLength: 1_024, maxBinLength: 0, maxArrayLength: 1_000, maxMapLength: 32 });
-  try {
-    return Admission.parse(decoder.decode(bytes));
-  } catch {
-    return null; // a fact of another shape tells nothing here
-  }
-};
-
-/** The time that stands in a UUID version 7. */
-const madeAt = (messageId: string): number | null => {
-  const match = /^([0-9a-f]{8})-([0-9a-f]{4})-7/i.exec(messageId);
-  return match ? Number.parseInt(`${match[1]}${match[2]}`, 16) : null;
-};
-
-const lineage = (messageId: string, admission: Admission | null, event: LiveEvent | null): Lineage => {
-  const stages: Lineage["stages"] = [];
-  const update = event?.update;
-  const begun = update?.capturedAt ?? madeAt(messageId);
-  const add = (name: string, at: number | null, detail: string): void => {
-    if (at !== null) stages.push({ name, at, ms: begun === null ? 0 : Math.max(0, at - begun), detail });
-  };
-  if (update) add("captured", update.capturedAt, `camera ${update.cameraId}`);
-  add("clusterer", madeAt(messageId), admission ? `${admission.groups.length} groups` : "");
-  if (event && update) {
-    const state = `${update.final ? "final" : "not final"}, ${update.complete ? "complete" : "partial"}`;
-    add("aggregator", event.appendedAtMs, `revision ${update.revision}, ${state}`);
-  }
-
-  const verdicts = new Map(update?.results.map((verdict) => [verdict.taskId, verdict]));
-  const tasks = (admission?.groups ?? []).map(({ groupIndex, outcome, taskId = taskIdOf(messageId, groupIndex), reason }) => {
-    const verdict = verdicts.get(taskId);
-    verdicts.delete(taskId);
-    const became = outcome === "none" ? "none" : (verdict?.status ?? "pending");
-    return { taskId, outcome: became, ...(reason === undefined ? {} : { reason }) };
-  });
-  for (const { taskId, status } of verdicts.values()) tasks.push({ taskId, outcome: status });
-  return { messageId, stages, tasks };
-};
-
-export const systemRoutes = ({ tree, store, live }: Pick<EdgePorts, "tree" | "store" | "live">): EdgeApp => {
+export const systemRoutes = ({ tree, store, bus, live }: Pick<EdgePorts, "tree" | "store" | "bus" | "live">): EdgeApp => {
   const routes = createRoutes();
 
   routes.openapi(
@@ -114,11 +64,11 @@ export const systemRoutes = ({ tree, store, live }: Pick<EdgePorts, "tree" | "st
     }),
     async (c) => {
       const { messageId } = c.req.valid("param");
-      const admission = readAdmission(await store.get(`admission:${messageId}`));
-      const event = live.find(messageId);
-      if (event) requireCamera(c.get("principal"), event.cameraId);
-      if (!admission && !event) throw new Fault("not_found", `nothing is known of request ${messageId}`);
-      return c.json(lineage(messageId, admission, event), 200);
+      const trail = await traceRequest({ store, bus }, messageId, live.find(messageId));
+      if (!trail) throw new Fault("not_found", `nothing is known of request ${messageId}`);
+      if (trail.cameraId !== null) requireCamera(c.get("principal"), trail.cameraId);
+      const { stages, tasks } = trail.lineage;
+      return c.json({ messageId, stages: [...stages], tasks: [...tasks] }, 200);
     },
   );
 

@@ -13,7 +13,7 @@ const cameras = Array.from(
   { length: cameraCount },
   (_, index) => `  - { id: ${index + 1}, name: c${index + 1}, url: "sim://junction?seed=${index + 1}&fps=6" }`,
 ).join("\n");
-const config = `cameras:\n${cameras}\ntasks: { cooldownMs: 500 }\n`;
+const config = `cameras:\n${cameras}\ntasks: { cooldownMs: 500, changeLeast: 0, pictureBits: -1 }\n`;
 const quiet = `cameras: []\n`;
 
 test(

@@ -10,7 +10,7 @@ const config = `
 cameras:
   - { id: 1, name: near-miss, url: "sim://junction?seed=1&render=0&fps=4&act=near-miss" }
   - { id: 2, name: junction, url: "sim://junction?seed=2&render=0&fps=4" }
-tasks: { cooldownMs: 500 }
+tasks: { cooldownMs: 500, changeLeast: 0, pictureBits: -1 }
 `;
 
 test.skipIf(missing !== null)(
@@ -24,7 +24,7 @@ test.skipIf(missing !== null)(
       ((await (await it.get("/readyz")).json()) as { checks: { store: { status: string } } }).checks.store;
 
     await viewer.message("risk_update", ({ final }) => final);
-    await within(10_000, "facts in Redis", async () => (await redis.keys("vedette:fact:cooldown:*")).length > 0);
+    await within(10_000, "facts in Redis", async () => (await redis.keys("vedette:fact:asked:*")).length > 0);
     // What the traffic monitor's programs read.
     const latest = JSON.parse(await within(10_000, "a merged result", () => redis.get("camera:1:latest")));
     expect(latest).toMatchObject({ cameraId: 1, riskAssessment: { groupCount: expect.any(Number) } });
