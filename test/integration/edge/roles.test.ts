@@ -113,6 +113,16 @@ test("each role in a process of its own: an edge far from the eyes sees detectio
   await hearAll(viewer, [1, 2]);
   const update = await viewer.message("risk_update", ({ final, complete }) => final && complete, 30_000);
   expect(update.results.every(({ status }) => status === "ok")).toBe(true);
+  // The edge has neither decided nor assessed: it tells from the store and the topics.
+  const { stages, tasks } = (await (await edge.get(`/api/requests/${update.messageId}`)).json()) as {
+    stages: { name: string }[];
+    tasks: { taskId: string; outcome: string; reason?: string }[];
+  };
+  const told = ["captured", "clusterer", "task-generator", "scheduler", "aggregator"];
+  expect([...new Set(stages.map(({ name }) => name))]).toEqual(told);
+  const ended = tasks.filter(({ outcome }) => outcome === "ok").map(({ taskId }) => taskId);
+  expect(ended).toEqual(update.results.map(({ taskId }) => taskId));
+  for (const { outcome, reason } of tasks) if (outcome !== "ok") expect([outcome, typeof reason]).toEqual(["none", "string"]);
   await viewer.message("camera_status", ({ cameraId, state }) => cameraId === 1 && state === "online");
   const { items } = (await (await edge.get("/api/cameras")).json()) as { items: { id: number; state: string }[] };
   expect(items.map(({ id, state }) => `${id} ${state}`)).toEqual(["1 online", "2 online"]);
