@@ -9,9 +9,8 @@ import { type PreparedModel, prepareModel } from "../actors/detector/model.ts";
 import { addresses } from "../actors/pipeline.ts";
 import type { FrameCaptured } from "../protocols/frame.ts";
 import { delay, systemClock } from "../runtime/clock.ts";
-import type { Lease } from "../runtime/frame-pool.ts";
 import type { Bench } from "./bench.ts";
-import { type Eyes, openEyes } from "./detector/eyes.ts";
+import { type Eyes, fillPool, openEyes } from "./detector/eyes.ts";
 import { type ClipFrame, readClip } from "./detector/frames.ts";
 import { rawSessions } from "./detector/raw.ts";
 import type { Contest, Contestant } from "./harness.ts";
@@ -22,17 +21,6 @@ const cameras = 12;
 const framesKept = 24;
 const framePeriodMs = 500;
 const quietMs = 30_000;
-
-/** Fills a slot for each frame and keeps it: what is measured begins where a decoded frame stands in its slot. */
-const fill = ({ frames }: Eyes, clip: readonly ClipFrame[]): readonly Lease[] =>
-  clip.map(({ width, height, picture, input, inputScale }) => {
-    const lease = frames.acquire();
-    if (!lease) throw new Error("the pool has too few slots");
-    frames.picture(lease).set(picture);
-    frames.input(lease).set(input);
-    frames.setHeader(lease, { pictureWidth: width, pictureHeight: height, inputScale });
-    return lease;
-  });
 
 /** Waits until nothing of a run is under way: what is measured next has the cores for itself. */
 const untilQuiet = async (isQuiet: () => boolean): Promise<void> => {
@@ -59,7 +47,7 @@ const countResults = async (eyes: Eyes, size: number, after: (cameraId: number, 
 /** Each camera has one frame under way, and its next one as soon as that is seen. */
 const fromPool = async (model: PreparedModel, clip: readonly ClipFrame[], workers: number): Promise<Contestant> => {
   const eyes = await openEyes(model, workers, clip.length + 1);
-  const leases = fill(eyes, clip);
+  const leases = fillPool(eyes, clip);
   const [{ width: imageWidth, height: imageHeight } = { width: 0, height: 0 }] = clip;
   let underWay = 0;
   const seqs = Array.from({ length: cameras }, () => 0);

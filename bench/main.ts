@@ -36,6 +36,14 @@ const benches: Readonly<Record<string, Entry>> = {
     question: "what a message costs to encode and decode, beside @msgpack/msgpack",
     load: async () => (await import("./codec.ts")).codec(),
   },
+  density: {
+    question: "how many cameras one machine detects on at their rate, by model size, with and without decoding",
+    load: async () => (await import("./density.ts")).density(),
+  },
+  peers: {
+    question: "what task generator, scheduler and aggregator make of a backlog, beside a Python service that does the same",
+    load: async () => (await import("./peers.ts")).peers(),
+  },
   groups: {
     question: "what it costs to group a frame's objects and to follow them on the ground, beside all pairs",
     load: async () => (await import("./groups.ts")).groups(),

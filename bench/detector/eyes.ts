@@ -18,7 +18,7 @@ import { topics } from "../../protocols/topics.ts";
 import { type ActorDefinition, addressOf } from "../../runtime/actor.ts";
 import { openSqliteBus } from "../../runtime/bus-sqlite.ts";
 import { systemClock } from "../../runtime/clock.ts";
-import { createFramePool, type FramePool, framePoolLayout } from "../../runtime/frame-pool.ts";
+import { createFramePool, type FramePool, framePoolLayout, type Lease } from "../../runtime/frame-pool.ts";
 import { encodeCrop } from "../../runtime/jpeg.ts";
 import { silentLog } from "../../runtime/log.ts";
 import { createMetrics } from "../../runtime/metrics.ts";
@@ -26,6 +26,7 @@ import type { System } from "../../runtime/system.ts";
 import { dynamic, stage, supervisor } from "../../runtime/tree.ts";
 import { emptyFolder } from "../folder.ts";
 import { startTree, tolerance } from "../runtime/own.ts";
+import type { ClipFrame } from "./frames.ts";
 
 export type Eyes = {
   readonly system: System;
@@ -109,3 +110,14 @@ export const openEyes = async (model: PreparedModel, workers: number, slots: num
   };
   return eyes;
 };
+
+/** Fills a slot for each frame and keeps it: what is measured begins where a decoded frame stands in its slot. */
+export const fillPool = ({ frames }: Eyes, clip: readonly ClipFrame[]): readonly Lease[] =>
+  clip.map(({ width, height, picture, input, inputScale }) => {
+    const lease = frames.acquire();
+    if (!lease) throw new Error("the pool has too few slots");
+    frames.picture(lease).set(picture);
+    frames.input(lease).set(input);
+    frames.setHeader(lease, { pictureWidth: width, pictureHeight: height, inputScale });
+    return lease;
+  });

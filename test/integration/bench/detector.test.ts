@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { runBench } from "../../../bench/bench.ts";
+import { densityBench } from "../../../bench/density.ts";
 import { detectorBench } from "../../../bench/detector.ts";
 import { leastEffort } from "../../../bench/harness.ts";
 import { testMedia } from "../../support/media.ts";
@@ -19,6 +20,23 @@ test.skipIf(!clip)(
     const { results } = await runBench(bench, { effort: leastEffort, quick: true, only: "", print() {} });
     expect(results).toHaveLength(2);
     for (const { ratio } of results) expect(ratio).toBeGreaterThan(0);
+  },
+  60_000,
+);
+
+test.skipIf(!clip)(
+  "the search for the most cameras runs, from the pool and from decoders",
+  async () => {
+    await using directory = await tempDir();
+    const model = join(directory.path, "tiny.onnx");
+    await Bun.write(model, tinyYolox());
+    const bench = densityBench(() => ({ model, clip: clip ?? "", inputSizes: [32], camerasMax: 2 }));
+    const { results } = await runBench(bench, { effort: leastEffort, quick: true, only: "", print() {} });
+    expect(results.map(({ unit, samples }) => [unit, samples])).toEqual([
+      ["cameras", 1],
+      ["cameras", 1],
+    ]);
+    for (const { median } of results) expect(median).toBeLessThanOrEqual(2);
   },
   60_000,
 );
