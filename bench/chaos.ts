@@ -113,6 +113,7 @@ export const runChaos = async (
         `  at rest: ${records} records, ${groups} groups, ${admitted} with a task, ${shown} shown, ${refused + refusedUnkept} refused, ${findings.length} findings\n`,
       );
       tell(findings, print);
+      if (findings.some(({ kind }) => kind === "stuck")) break; // what does not work tells nothing further
     }
     const last = await end();
     state.findings.push(...last);

@@ -25,6 +25,7 @@ const recoveryMs = 180_000;
 const restMs = 180_000;
 const shownMs = 20_000;
 const lookMs = 200;
+const endsMax = 10;
 
 const until = async (limitMs: number, look: () => boolean | Promise<boolean>): Promise<boolean> => {
   const endMs = systemClock.monotonicMs() + limitMs;
@@ -35,9 +36,6 @@ const until = async (limitMs: number, look: () => boolean | Promise<boolean>): P
   }
 };
 
-const within = <T>(limitMs: number, work: Promise<T>): Promise<T | null> =>
-  Promise.race([work, delay(systemClock, limitMs).then(() => null)]);
-
 export const createRounds = ({ plant, say, cooldownMs }: RoundPorts) => {
   const codec = codecOfTopics();
   let from: Ends | null = null;
@@ -45,18 +43,27 @@ export const createRounds = ({ plant, say, cooldownMs }: RoundPorts) => {
   let judgedEnds = 0;
   let judgedTwice = 0;
 
-  const begin = async (findings: Finding[]): Promise<void> => {
+  /** A program that cannot start is started again and again: there is nothing to wait for. */
+  const endless = (): boolean => plant.processes.unasked.length - judgedEnds >= endsMax;
+
+  /** Waits for all that was killed or started to work. */
+  const allWork = async (limitMs: number, when: string, findings: Finding[]): Promise<boolean> => {
+    const isBack = () => plant.recoveries.open().length === 0;
+    await until(limitMs, () => isBack() || endless());
+    const works = isBack();
+    const missing = plant.recoveries.open().join("; ");
+    if (!works)
+      findings.push({ kind: "stuck", id: when, says: `does not work after ${limitMs} ms or ${endsMax} ends: ${missing}` });
+    plant.recoveries.giveUp();
+    return works;
+  };
+
+  const begin = async (findings: Finding[]): Promise<boolean> => {
     const startedMs = systemClock.monotonicMs();
     from = await endsOf(plant.bus);
     for (const role of roleNames) if (!plant.processes.isRunning(role)) plant.processes.start(role);
-    const up = roleNames.map((role) => plant.recoveries.expect(role, role, startedMs));
-    if ((await within(upMs, Promise.all(up))) === null)
-      findings.push({
-        kind: "stuck",
-        id: "start",
-        says: `did not work within ${upMs} ms: ${plant.recoveries.open().join(", ")}`,
-      });
-    plant.recoveries.giveUp();
+    for (const role of roleNames) void plant.recoveries.expect(role, role, startedMs);
+    return allWork(upMs, "start", findings);
   };
 
   /** One after the other begins; what a fault takes to mend does not hold up the next. */
@@ -101,18 +108,13 @@ export const createRounds = ({ plant, say, cooldownMs }: RoundPorts) => {
     async run(faults: readonly Fault[], progress: (fault: Fault, recovery: Recovery) => void): Promise<RoundOutcome> {
       const findings: Finding[] = [];
       const recoveries: Recovery[] = [];
-      await begin(findings);
-      await disturb(faults, (fault, recovery) => {
-        recoveries.push(recovery);
-        progress(fault, recovery);
-      });
-      if (!(await until(recoveryMs, () => plant.recoveries.open().length === 0)))
-        findings.push({
-          kind: "stuck",
-          id: "recovery",
-          says: `not back after ${recoveryMs} ms: ${plant.recoveries.open().join("; ")}`,
+      if (await begin(findings)) {
+        await disturb(faults, (fault, recovery) => {
+          recoveries.push(recovery);
+          progress(fault, recovery);
         });
-      plant.recoveries.giveUp();
+        await allWork(recoveryMs, "recovery", findings);
+      }
       say("  at rest?\n");
       const to = await comeToRest(findings);
       const segment = await readSegment(plant.bus, codec, plant.redis.client, from ?? new Map(), to);
