@@ -27,6 +27,13 @@ export type ChildPlan = {
   readonly environment?: Readonly<Record<string, string>>;
 };
 
+/** None outlives this program, however it ends. */
+const running = new Set<Bun.Subprocess>();
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(130));
+
 const startMs = 60_000;
 const stopMs = 15_000;
 const pollMs = 20;
@@ -37,6 +44,8 @@ export const startChild = async ({ name, command, until, folder, cwd, environmen
   const path = join(folder, `${name}.log`);
   const file = openSync(path, "w");
   const child = Bun.spawn([...command], { cwd, stdio: ["ignore", file, file], env: { ...process.env, ...environment } });
+  running.add(child);
+  void child.exited.then(() => running.delete(child));
   const output = () => readFileSync(path, "utf8");
   const ended = () => child.exitCode !== null || child.signalCode !== null;
   const endMs = systemClock.monotonicMs() + startMs;

@@ -15,7 +15,7 @@ const say = (answer: ClientsAnswer): void => void process.send?.(answer);
 
 const [url = "", ...numbers] = process.argv.slice(2);
 const [clients = 0, cameras = 0, camerasPerClient = 0, slotMs = 0] = numbers.map(Number);
-const listener = createListener(systemClock, slotMs > 0 ? slotMs : null);
+const listener = createListener(systemClock, slotMs > 0 ? slotMs : null, Math.min(cameras, clients * camerasPerClient));
 
 /** Clients take the cameras in turn, so that each camera has as many. */
 const camerasOf = (client: number): number[] =>

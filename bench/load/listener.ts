@@ -44,8 +44,8 @@ const numberAt = (text: string, at: number, name: string): number =>
 const first = (text: string, name: string): number => numberAt(text, text.indexOf(name), name);
 const last = (text: string, name: string): number => numberAt(text, text.lastIndexOf(name), name);
 
-/** `slotMs`: the step of the grid that captures lie on; null where there is none. */
-export const createListener = (clock: Clock, slotMs: number | null) => {
+/** `slotMs`: the step of the grid that captures lie on, null where there is none. `watched`: how many cameras should be heard of. */
+export const createListener = (clock: Clock, slotMs: number | null, watched: number) => {
   const heardOf = new Set<number>();
   const cameras = new Map<number, Camera>();
   const tallies = { detection: createTally(), verdict: createTally(), detect: createTally(), show: createTally() };
@@ -102,12 +102,14 @@ export const createListener = (clock: Clock, slotMs: number | null) => {
     verdicts = tasks.size;
   };
 
-  /** Frames per second of each camera, from the first to the last. */
-  const rates = (): number[] =>
-    [...cameras.values()].map(({ capturedAt }) => {
+  /** Frames per second of each camera, from the first to the last; none of those that were not heard of. */
+  const rates = (): number[] => {
+    const heard = [...cameras.values()].map(({ capturedAt }) => {
       const spanMs = (capturedAt.at(-1) ?? 0) - (capturedAt[0] ?? 0);
       return spanMs > 0 ? ((capturedAt.length - 1) * 1_000) / spanMs : 0;
     });
+    return [...heard, ...Array.from({ length: Math.max(0, watched - heard.length) }, () => 0)];
+  };
 
   return {
     /** One client's ear. */

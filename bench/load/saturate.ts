@@ -1,5 +1,6 @@
 /** The knee: the most cameras at which what is expected holds, by doubling from the first count, then by halving the interval. */
 
+import { reasonOf } from "../../runtime/errors.ts";
 import { parseExpectation } from "./expect.ts";
 import { type LoadOutcome, runLoad } from "./once.ts";
 import type { LoadOptions } from "./options.ts";
@@ -43,10 +44,14 @@ export const saturate = async (options: LoadOptions, command: string, print: (te
     cameras = nextCount(held, failed, options.cameras)
   ) {
     print(`step ${steps.length + 1}: ${cameras} cameras\n`);
-    const outcome = await runLoad({ ...options, cameras, expect }, command, print);
-    if (outcome.met) [held, best] = [cameras, outcome];
-    else [failed, worst] = [cameras, outcome];
-    const step = stepOf(cameras, outcome);
+    const outcome = await runLoad({ ...options, cameras, expect }, command, print).catch((thrown) => {
+      // Too many cameras may be more than the start can bear, which is an answer as well.
+      print(`${reasonOf(thrown)}\n`);
+      return null;
+    });
+    if (outcome?.met) [held, best] = [cameras, outcome];
+    else [failed, worst] = [cameras, outcome ?? worst];
+    const step = outcome ? stepOf(cameras, outcome) : { cameras, held: false, figures: {} };
     steps.push(step);
     print(
       `${cameras} cameras: ${step.held ? "held" : "not held"}; ${Object.entries(step.figures)
@@ -55,7 +60,7 @@ export const saturate = async (options: LoadOptions, command: string, print: (te
     );
   }
   const outcome = best ?? worst;
-  if (!outcome) throw new Error("there was no step");
+  if (!outcome) throw new Error("no step came to its end");
   print(`saturation: ${held} cameras hold, ${failed ?? "none"} do not\n`);
   const knee = { name: "saturation", unit: "cameras", samples: 1, median: held, min: held, max: failed ?? held } as const;
   return { report: { ...outcome.report, cameras: held, results: [knee, ...outcome.report.results], steps }, met: held > 0 };
