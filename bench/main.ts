@@ -24,6 +24,10 @@ const benches: Readonly<Record<string, Entry>> = {
     question: "what an append to the embedded log costs, beside a bare bun:sqlite loop",
     load: async () => (await import("./log.ts")).log(),
   },
+  kafka: {
+    question: "what the Kafka driver costs, beside bare kafkajs and @platformatic/kafka, on a real broker",
+    load: async () => (await import("./kafka.ts")).kafka(),
+  },
   edge: {
     question: "what a broadcast to 1,000 clients costs, beside bare server.publish, and what stalled clients do to the others",
     load: async () => (await import("./edge.ts")).edge(),
