@@ -77,7 +77,12 @@ export const camera = actor<CameraArgs, State, CameraReceives>({
     "source.state": (state, { state: health, reason, latencyMs }, ctx) => {
       const { args } = state;
       const { id } = args.settings;
-      ctx.log[isHealthy(health) ? "info" : "warn"]("camera.state", { cameraId: id, state: health, reason });
+      ctx.log[isHealthy(health) ? "info" : "warn"]("camera.state", {
+        cameraId: id,
+        state: health,
+        reason,
+        ownerEpoch: args.ownerEpoch,
+      });
       ctx.tell(args.live, {
         type: "camera_status",
         cameraId: id,

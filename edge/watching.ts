@@ -45,7 +45,8 @@ export const createWatching = (loaded: LoadedConfig, ports: WatchingPorts): Watc
   // The embedded log belongs to one process: there is nobody to share with.
   const isShared = bus.driver !== "sqlite";
 
-  const ownership = hasEyes && isShared ? createOwnership({ bus, clock, log, changed: () => placement.review() }) : null;
+  const changed = () => log.info("cameras.placed", placement.review());
+  const ownership = hasEyes && isShared ? createOwnership({ bus, clock, log, changed }) : null;
   const placement = createPlacement(hasEyes ? fleet : blind, (id) => (ownership ? ownership.termOf(id) : 0), clock);
   const isHere = (id: number) => hasEyes && placement.isHere(id);
 

@@ -27,6 +27,8 @@ export type LogEvent =
   | "delivery.retried"
   | "delivery.dead-lettered"
   | "camera.state"
+  /** The group of eyes has shared out the cameras: how many run here, and how many of them were begun, or ended, for it. */
+  | "cameras.placed"
   | "clip.fetching"
   | "clip.ready"
   | "clip.missing"

@@ -3,9 +3,16 @@ import type { CameraSettings } from "../../protocols/camera.ts";
 import type { Clock } from "../../runtime/clock.ts";
 import type { Fleet, Where } from "./book.ts";
 
+export type Review = {
+  /** Cameras that run here. */
+  readonly running: number;
+  readonly began: number;
+  readonly ended: number;
+};
+
 export type Placement = Fleet & {
-  /** Looks again at who owns what: starts what came, stops what left, begins anew what was another's meanwhile, and leaves alone what stays. */
-  readonly review: () => void;
+  /** Looks again at who owns what: begins what came or was another's meanwhile, ends what left, leaves alone what stays. */
+  readonly review: () => Review;
   readonly isHere: (id: number) => boolean;
 };
 
@@ -19,19 +26,25 @@ export const createPlacement = (fleet: Fleet, termOf: (id: number) => number | n
   const wanted = new Map<number, Wanted>();
   /** What runs, and in which term of ownership it was begun. */
   const running = new Map<number, number>();
-  let lastEpoch = 0;
+  const lastEpochs = new Map<number, number>();
 
-  /** Frames of the owner that took over last stand above those of the one before; by the clock, since the two share nothing else. */
-  const epochOf = (ownerEpoch: number): number => {
-    lastEpoch = Math.max(ownerEpoch, lastEpoch + 1, Math.floor(clock.nowMs() / 1_000));
-    return lastEpoch;
+  /**
+   * Frames of the owner that took over last stand above those of the one before; by the clock, since the two share nothing
+   * else. Counted for each camera: one number for all would run ahead of the clock, and of whoever takes over next.
+   */
+  const epochOf = (id: number, ownerEpoch: number): number => {
+    const epoch = Math.max(ownerEpoch, (lastEpochs.get(id) ?? 0) + 1, clock.nowMs());
+    lastEpochs.set(id, epoch);
+    return epoch;
   };
   const run = (id: number, { settings, ownerEpoch, where }: Wanted, term: number) => {
     running.set(id, term);
-    fleet.start(settings, epochOf(ownerEpoch), where);
+    fleet.start(settings, epochOf(id, ownerEpoch), where);
   };
-  const end = (id: number) => {
-    if (running.delete(id)) fleet.stop(id);
+  const end = (id: number): boolean => {
+    const ran = running.delete(id);
+    if (ran) fleet.stop(id);
+    return ran;
   };
   const termHere = (id: number, { where }: Wanted) => (where === "here" ? hereTerm : termOf(id));
 
@@ -45,14 +58,21 @@ export const createPlacement = (fleet: Fleet, termOf: (id: number) => number | n
     },
     stop(id) {
       wanted.delete(id);
+      lastEpochs.delete(id);
       end(id);
     },
     review() {
+      let began = 0;
+      let ended = 0;
       for (const [id, entry] of wanted) {
         const term = termHere(id, entry);
-        if (term === null) end(id);
-        else if (running.get(id) !== term) run(id, entry, term);
+        if (term === running.get(id)) continue;
+        if (term !== null) {
+          run(id, entry, term);
+          began++;
+        } else if (end(id)) ended++;
       }
+      return { running: running.size, began, ended };
     },
     isHere: (id) => running.has(id),
   };

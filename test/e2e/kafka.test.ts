@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { systemClock } from "../../runtime/clock.ts";
 import { startBroker, type TestBroker } from "../support/broker.ts";
-import { runProgram, runVedette, startVedette, view } from "../support/vedette.ts";
+import { openings, runProgram, runVedette, startVedette, view } from "../support/vedette.ts";
 import { within } from "../support/wait.ts";
 
 let broker: TestBroker;
@@ -78,10 +78,7 @@ test("roles in processes of their own share cameras; those of eyes that were kil
   await using first = await start("eyes");
   await using second = await start("eyes");
   using viewer = view(edge.url);
-  const opened = (it: typeof first) =>
-    it.lines
-      .filter(({ event, state }) => event === "camera.state" && state === "connecting")
-      .map(({ cameraId }) => Number(cameraId));
+  const opened = (it: typeof first) => openings(it).map(({ id }) => id);
   await within(60_000, "cameras at both", () => opened(first).length > 0 && opened(second).length > 0);
   await within(60_000, "a result of each camera", () =>
     ids.every((id) => viewer.messages.some(({ type, data }) => type === "detection_result" && data.cameraId === id)),

@@ -38,6 +38,17 @@ export type StartOptions = {
   readonly until?: string;
 };
 
+/**
+ * The cameras that a process opened, in order, under which epoch. Of states that follow each other at once only the last may
+ * be told, so any of them counts.
+ */
+export const openings = (it: Vedette): readonly { readonly id: number; readonly epoch: number }[] => {
+  const found = new Map<string, { readonly id: number; readonly epoch: number }>();
+  for (const { event, cameraId, ownerEpoch } of it.lines)
+    if (event === "camera.state") found.set(`${cameraId} ${ownerEpoch}`, { id: Number(cameraId), epoch: Number(ownerEpoch) });
+  return [...found.values()];
+};
+
 /** Resolves when the address is printed; rejects when the process ends before. */
 export const startVedette = async (options: StartOptions = {}): Promise<Vedette> => {
   const directory = await tempDir();

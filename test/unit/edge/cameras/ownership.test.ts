@@ -250,11 +250,26 @@ test("a camera changed or removed elsewhere is told to the fleet only where it r
   placement.review();
   placement.start(settings, 5, "as placed");
   placement.review();
-  expect(epochs).toEqual([1_700_000_000, 1_700_000_001]);
+  expect(epochs).toEqual([1_700_000_000_000, 1_700_000_000_001]);
   owns = false;
   placement.review();
   placement.stop(1);
   expect(stops).toEqual([1]);
+});
+
+test("many cameras begun at one time leave room for the owner that takes one of them over a moment later", async () => {
+  const clock = virtualClock();
+  const begun = () => {
+    const epochs: number[] = [];
+    const placement = createPlacement({ start: (_settings, epoch) => void epochs.push(epoch), stop() {} }, () => 1, clock);
+    return { epochs, start: (id: number) => placement.start({ id, ...settings }, 0, "as placed") };
+  };
+  const settings = { name: "c", url: "sim://junction", fps: 2, loop: false, enabled: true };
+  const [first, second] = [begun(), begun()];
+  for (const id of cameras) first.start(id);
+  await clock.advance(1);
+  second.start(cameras.at(-1) ?? 0);
+  expect(Math.max(...first.epochs)).toBeLessThan(Number(second.epochs[0]));
 });
 
 test("leaving tells the group and nobody here", async () => {
