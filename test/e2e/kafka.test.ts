@@ -79,7 +79,15 @@ test("roles in processes of their own share cameras; those of eyes that were kil
   await using second = await start("eyes");
   using viewer = view(edge.url);
   const opened = (it: typeof first) => openings(it).map(({ id }) => id);
-  await within(60_000, "cameras at both", () => opened(first).length > 0 && opened(second).length > 0);
+  const running = (it: typeof first) => Number(it.lines.findLast(({ event }) => event === "cameras.placed")?.running ?? 0);
+  await within(
+    60_000,
+    "cameras at both",
+    () =>
+      Math.min(running(first), running(second)) > 0 &&
+      running(first) + running(second) === ids.length &&
+      opened(second).length >= running(second),
+  );
   await within(60_000, "a result of each camera", () =>
     ids.every((id) => viewer.messages.some(({ type, data }) => type === "detection_result" && data.cameraId === id)),
   );
@@ -88,7 +96,8 @@ test("roles in processes of their own share cameras; those of eyes that were kil
   );
 
   const before = opened(first).length;
-  const moving = new Set(opened(second));
+  const isAtFirst = (id: number, epoch: number) => openings(first).some((other) => other.id === id && other.epoch > epoch);
+  const moving = openings(second).flatMap(({ id, epoch }) => (isAtFirst(id, epoch) ? [] : id));
   second.kill("SIGKILL");
   const goneAtMs = systemClock.nowMs() + 1_000;
   await within(30_000, "a later result of each camera", () =>
@@ -97,5 +106,5 @@ test("roles in processes of their own share cameras; those of eyes that were kil
     ),
   );
   const reopened = opened(first).slice(before);
-  expect(reopened.toSorted((one, other) => one - other)).toEqual([...moving].toSorted((one, other) => one - other));
+  expect(reopened.toSorted((one, other) => one - other)).toEqual(moving.toSorted((one, other) => one - other));
 }, 240_000);
