@@ -27,9 +27,8 @@ const quietMs = 20_000;
 export type DensityMedia = {
   readonly model: string;
   readonly clip: string;
-  readonly inputSizes: readonly number[];
-  readonly camerasMax: number;
 };
+export type DensityScope = { readonly inputSizes: readonly number[]; readonly camerasMax: number };
 
 /** Cameras that show something; `start` gives back what ends them. */
 type Show = (cameras: number) => () => void;
@@ -119,7 +118,8 @@ const untilStill = async ({ frames }: Eyes): Promise<void> => {
 };
 
 const watching = async (
-  { model, clip, camerasMax }: DensityMedia,
+  { model, clip }: DensityMedia,
+  camerasMax: number,
   inputSize: number,
   isDecoded: boolean,
 ): Promise<Contestant> => {
@@ -143,14 +143,14 @@ const watching = async (
 /** Tenths of a second that each number of cameras is tried for. */
 const tenths = 50;
 
-export const densityBench = (media: () => DensityMedia): Bench => ({
+export const densityBench = ({ inputSizes, camerasMax }: DensityScope, media: () => DensityMedia): Bench => ({
   name: "density",
   notes: [
     `The most cameras of which each is detected on at ${keptShare} × ${fps} frames a second or more, ${tenths / 10} s each, by doubling and halving.`,
     "Detector, trackers, clusterers and the embedded log as in the product, one worker a core. With decoding: each camera decodes",
     "768 × 576 at 10 frames a second (MPEG-4, a file); from the pool: the same frames, decoded and fitted before.",
   ],
-  contests: media().inputSizes.flatMap((inputSize) =>
+  contests: inputSizes.flatMap((inputSize) =>
     [false, true].map((isDecoded) => ({
       name: `cameras at ${inputSize} × ${inputSize}, ${isDecoded ? "with decoding" : "from the pool"}`,
       open: async (): Promise<Contest> => ({
@@ -158,16 +158,14 @@ export const densityBench = (media: () => DensityMedia): Bench => ({
         size: tenths,
         rounds: 3,
         warmUps: 0,
-        subject: await watching(media(), inputSize, isDecoded),
+        subject: await watching(media(), camerasMax, inputSize, isDecoded),
       }),
     })),
   ),
 });
 
 export const density = (): Bench =>
-  densityBench(() => ({
+  densityBench({ inputSizes: [320, 416, 640], camerasMax: 24 * availableParallelism() }, () => ({
     model: modelPath(),
     clip: clipPath(),
-    inputSizes: [320, 416, 640],
-    camerasMax: 24 * availableParallelism(),
   }));

@@ -1,6 +1,6 @@
 /** One run of either service: a broker and a model of its own, records that wait, and the time and CPU until all are merged. */
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { loadConfig } from "../../config/load.ts";
@@ -49,13 +49,17 @@ type Place = {
 
 /** Fetches the Python packages where they are not there yet. */
 export const providePython = async (): Promise<void> => {
-  if (existsSync(join(pythonLibraries, "aiohttp"))) return;
-  const command = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target", pythonLibraries, ...packages];
+  if (existsSync(pythonLibraries)) return;
+  // Under another name until all is there.
+  const partial = `${pythonLibraries}.partial`;
+  rmSync(partial, { recursive: true, force: true });
+  const command = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target", partial, ...packages];
   await promisify(execFile)("python3", command, { timeout: limitMs }).catch((thrown) => {
     throw new Error(
       `the Python service cannot be had: pip install ${packages.join(" ")} failed: ${reasonOf(thrown).slice(0, 300)}`,
     );
   });
+  renameSync(partial, pythonLibraries);
 };
 
 /** Gives a place for one run, and takes everything away again. */

@@ -5,7 +5,7 @@
 import { Fault } from "../errors.ts";
 
 /** So much goes on its way while a batch is written: it keeps the writer at work, and is enough for a sync of its own. */
-const enoughWhileBusy = 400;
+const enoughWhileBusy = { records: 400, bytes: 1_048_576 };
 const batchRecordsMax = 1_000;
 const batchBytesMax = 8 * 1_048_576;
 /** One is written while the next is on its way. */
@@ -72,7 +72,8 @@ export const createGroupCommit = <Item, Result>(
     else schedule();
   };
 
-  const isTime = () => waiting.length > 0 && (inFlight === 0 || (inFlight < inFlightMax && waitingRecords >= enoughWhileBusy));
+  const isEnough = () => waitingRecords >= enoughWhileBusy.records || waitingBytes >= enoughWhileBusy.bytes;
+  const isTime = () => waiting.length > 0 && (inFlight === 0 || (inFlight < inFlightMax && isEnough()));
 
   const schedule = () => {
     if (isDeferred || !isTime()) return;

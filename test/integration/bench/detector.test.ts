@@ -30,7 +30,7 @@ test.skipIf(!clip)(
     await using directory = await tempDir();
     const model = join(directory.path, "tiny.onnx");
     await Bun.write(model, tinyYolox());
-    const bench = densityBench(() => ({ model, clip: clip ?? "", inputSizes: [32], camerasMax: 2 }));
+    const bench = densityBench({ inputSizes: [32], camerasMax: 2 }, () => ({ model, clip: clip ?? "" }));
     const { results } = await runBench(bench, { effort: leastEffort, quick: true, only: "", print() {} });
     expect(results.map(({ unit, samples }) => [unit, samples])).toEqual([
       ["cameras", 1],

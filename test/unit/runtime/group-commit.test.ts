@@ -64,14 +64,17 @@ test("who submits again when a record is durable goes along with those who waite
   expect(await again).toBe("C");
 });
 
-test("four hundred records do not wait for those that are written", async () => {
+test.each([
+  ["four hundred records", [399, 1], [1, 1]],
+  ["records of a mebibyte", [1, 1], [1_048_575, 1]],
+])("%s do not wait for what is written", async (_says, records, bytes) => {
   const { batches, submit, turn } = bench();
   void submit("a");
   await turn();
-  void submit("b", 399);
+  void submit("b", records[0], bytes[0]);
   await turn();
   expect(batches).toEqual([["a"]]);
-  void submit("c");
+  void submit("c", records[1], bytes[1]);
   await turn();
   expect(batches).toEqual([["a"], ["b", "c"]]);
 });
@@ -106,11 +109,11 @@ test("a failed batch fails what is in it, and the next goes on", async () => {
 
 test("what waits is bounded", async () => {
   const { submit, turn } = bench();
-  for (const item of ["a", "b"]) {
+  for (const item of ["a", "b", "c"]) {
     void submit(item, 100, 40 * 1_048_576);
     await turn();
   }
-  expect(await thrownBy(submit("c", 100, 40 * 1_048_576))).toMatchObject({ code: "unavailable" });
+  expect(await thrownBy(submit("d", 100, 40 * 1_048_576))).toMatchObject({ code: "unavailable" });
 });
 
 test("drained resolves when all is written, and flush does not wait", async () => {
