@@ -32,12 +32,12 @@ const twoSided = (name: string, run: (records: number) => Promise<PeerRun>) => {
 export const peers = (): Bench => {
   const vedette = twoSided("vedette", runVedette);
   const python = twoSided("Python: confluent-kafka, aiohttp", runPython);
-  const contest = { size: 2_000, rounds: 3, warmUps: 0 } as const;
+  const contest = { size: 6_000, rounds: 3, warmUps: 0 } as const;
   return {
     name: "peers",
     notes: [
-      `Records of one group and a picture of ${imageBytes} bytes wait on a broker of the run's own; counted from the first merged record to the`,
-      `last. At most ${inFlight} calls in flight to the simulated model, which answers after ${modelLatency}; every record has its answer. Vedette: the roles`,
+      `Records of one group and a picture of ${imageBytes} bytes wait on a broker of the run's own; the rate is that of the last two`,
+      `thirds. At most ${inFlight} calls in flight to the simulated model, which answers after ${modelLatency}; every record has its answer. Vedette: the roles`,
       "task-generator, scheduler and aggregator in one process, durable and settled, MessagePack. Python (bench/peers/service.py): a process each,",
       "JSON with base64, offsets committed every 5 s whatever became of the records, one session kept open, no limits, no deadlines. All of it,",
       "broker and model included, on the same cores: the rate is what is left of them, CPU is of the service's processes alone.",
