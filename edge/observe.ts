@@ -48,6 +48,23 @@ export const watchLoop = (metrics: Metrics, clock: Clock): Cancel => {
 };
 
 const surveyMs = 2_000;
+/** To know a record's age is to read it. */
+const surveysPerAge = 5;
+
+/** The age of the record at an offset. One that is still there at the next look is not read again. */
+const lagAges = (bus: Bus, clock: Clock) => {
+  const known = new Map<string, { readonly offset: number; readonly atMs: number }>();
+  return async (topic: string, partition: number, offset: number): Promise<number> => {
+    const place = `${topic}/${partition}`;
+    let record = known.get(place);
+    if (record?.offset !== offset) {
+      const [read] = await bus.read(topic, partition, offset, 1);
+      record = { offset, atMs: read?.appendedAtMs ?? clock.nowMs() };
+      known.set(place, record);
+    }
+    return Math.max(0, clock.nowMs() - record.atMs);
+  };
+};
 
 /** Sets the gauges of mailboxes, of work not settled and of lag, from a look at the tree and at the bus. */
 export const watchSystem = (
@@ -57,19 +74,29 @@ export const watchSystem = (
   topics: readonly TopicDefinition<never>[],
   tree: () => SystemNode,
 ): Cancel => {
+  const ages = lagAges(bus, clock);
+  let surveys = 0;
   const lag = async () => {
+    const isTimed = surveys++ % surveysPerAge === 0;
     for (const { name, group, retentionMs } of topics) {
       if (group === null || retentionMs === null) continue; // compacted topics are read whole, not worked through
       const [states, committed] = await Promise.all([bus.states(name), bus.committed(name, group)]);
-      for (const { partition, next } of states) {
-        const labels = { topic: name, partition: String(partition), consumer_group: group };
-        metrics.busLag.set(labels, Math.max(0, next - (committed[partition] ?? 0)));
+      for (const { partition, oldest, next } of states) {
+        const at = Math.max(oldest, committed[partition] ?? 0);
+        const labels = { topic: name, partition: String(partition) };
+        metrics.busLag.set({ ...labels, consumer_group: group }, Math.max(0, next - (committed[partition] ?? 0)));
+        if (at >= next) metrics.busLagSeconds.set({ ...labels, group }, 0);
+        else if (isTimed) metrics.busLagSeconds.set({ ...labels, group }, (await ages(name, partition, at)) / 1000);
       }
     }
   };
   return every(clock, surveyMs, () => {
     measureTree(metrics, tree());
-    lag().catch(() => metrics.busLag.reset()); // the bus is away: no figure is better than an old one
+    lag().catch(() => {
+      // The bus is away: no figure is better than an old one.
+      metrics.busLag.reset();
+      metrics.busLagSeconds.reset();
+    });
   });
 };
 

@@ -15,7 +15,13 @@ type GroupLag = {
   readonly lag: number;
   /** Age of the oldest of them, milliseconds. */
   readonly lagMs: number;
-  readonly partitions: readonly { readonly partition: number; readonly committed: number; readonly next: number }[];
+  readonly partitions: readonly {
+    readonly partition: number;
+    readonly committed: number;
+    readonly next: number;
+    /** Age of its oldest record that is not settled. */
+    readonly lagMs: number;
+  }[];
 };
 
 const partitionsMax = 10_000;
@@ -32,21 +38,18 @@ const reportsOf = async (records: Records): Promise<readonly TopicReport[]> => {
 
 const lagOf = async (records: Records, topic: string, group: string, nowMs: number): Promise<GroupLag> => {
   const committed = await records.committed(topic, group);
-  const partitions = (await records.states(topic)).map(({ partition, oldest, next }) => ({
-    partition,
+  const partitions: GroupLag["partitions"][number][] = [];
+  for (const { partition, oldest, next } of await records.states(topic)) {
     // Below the oldest record there is nothing to read.
-    committed: Math.max(committed[partition] ?? 0, oldest),
-    next,
-  }));
-  const behind = partitions.filter(({ committed: at, next }) => at < next);
-  const oldestMs: number[] = [];
-  for (const { partition, committed: at } of behind)
-    for (const { appendedAtMs } of await records.read(topic, partition, at, 1)) oldestMs.push(appendedAtMs);
+    const at = Math.max(committed[partition] ?? 0, oldest);
+    const [first] = at < next ? await records.read(topic, partition, at, 1) : [];
+    partitions.push({ partition, committed: at, next, lagMs: first ? Math.max(0, nowMs - first.appendedAtMs) : 0 });
+  }
   return {
     topic,
     group,
-    lag: behind.reduce((sum, { committed: at, next }) => sum + next - at, 0),
-    lagMs: oldestMs.length === 0 ? 0 : Math.max(0, nowMs - Math.min(...oldestMs)),
+    lag: partitions.reduce((sum, { committed: at, next }) => sum + next - at, 0),
+    lagMs: Math.max(0, ...partitions.map(({ lagMs }) => lagMs)),
     partitions,
   };
 };
@@ -123,9 +126,20 @@ const describe: Action = {
   },
 };
 
+/** Of the partitions that are behind. */
+const partitionRows = ({ partitions }: GroupLag): readonly (readonly string[])[] =>
+  partitions
+    .filter(({ committed, next }) => committed < next)
+    .map(({ partition, committed, next, lagMs }) => [
+      `  ${partition}`,
+      `committed ${committed}`,
+      `next ${next}`,
+      `${(lagMs / 1_000).toFixed(1)} s`,
+    ]);
+
 const lag: Action = {
   name: "lag",
-  does: "shows how many records, and how much time, each consumer group is behind",
+  does: "shows how many records, and how much time, each consumer group is behind; with --topic each partition, too",
   options: [topic, json],
   async run(given, session) {
     await using records = await openRecords(session.config(), session);
@@ -140,6 +154,7 @@ const lag: Action = {
     else {
       const rows = lags.map((each) => [each.topic, each.group, String(each.lag), `${(each.lagMs / 1_000).toFixed(1)} s`]);
       for (const line of columns([["TOPIC", "GROUP", "RECORDS", "BEHIND"], ...rows])) session.out(line);
+      if (given.text("topic") !== undefined) for (const line of columns(lags.flatMap(partitionRows))) session.out(line);
     }
     return exit.ok;
   },

@@ -1,5 +1,7 @@
 /** What a network, a broker and an operator do to the Kafka driver, on a real broker. */
 import { afterAll, beforeAll, expect, setDefaultTimeout, spyOn, test } from "bun:test";
+import { createCodec } from "../../../protocols/codec.ts";
+import { type DeadLetter, deadLettersOf } from "../../../protocols/dead-letter.ts";
 import { Kafka, logLevel } from "../../../runtime/bus-kafka/kafkajs.ts";
 import { systemClock } from "../../../runtime/clock.ts";
 import { startBroker, type TestBroker } from "../../support/broker.ts";
@@ -113,23 +115,29 @@ test("a place is found by the broker's time", async () => {
   await bus.close();
 });
 
+/** The headers of the first record of a topic, as another program sees them. */
+const headersOf = async (name: string): Promise<Record<string, string>> => {
+  const consumer = new Kafka({ brokers: [broker.address], logLevel: logLevel.NOTHING }).consumer({ groupId: name });
+  await consumer.subscribe({ topics: [name], fromBeginning: true });
+  const seen: Record<string, string>[] = [];
+  await consumer.run({
+    async eachMessage({ message }) {
+      seen.push(Object.fromEntries(Object.entries(message.headers ?? {}).map(([header, value]) => [header, String(value)])));
+    },
+  });
+  await within(20_000, "the record", () => seen.length > 0);
+  await consumer.disconnect();
+  return needed(seen[0]);
+};
+
 test("a record carries the headers that other programs read", async () => {
   const bus = openTestBus(broker.address);
   const topic = toyTopic({ partitions: 1 });
   await bus.ensure([topic]);
   const trace = "0af7651916cd43dd8448eb211c80319c";
   await bus.append([{ ...toy(topic, "1", "a", "id-1"), trace }]);
-  const consumer = new Kafka({ brokers: [broker.address], logLevel: logLevel.NOTHING }).consumer({ groupId: topic.name });
-  await consumer.subscribe({ topics: [topic.name], fromBeginning: true });
-  const seen: Record<string, string>[] = [];
-  await consumer.run({
-    async eachMessage({ message }) {
-      seen.push(Object.fromEntries(Object.entries(message.headers ?? {}).map(([name, value]) => [name, String(value)])));
-    },
-  });
-  await within(20_000, "the record", () => seen.length > 0);
-  await consumer.disconnect();
-  expect(seen[0]).toMatchObject({
+  const seen = await headersOf(topic.name);
+  expect(seen).toMatchObject({
     "content-type": "application/msgpack",
     traceparent: `00-${trace}-${trace.slice(16)}-01`,
     ce_specversion: "1.0",
@@ -137,7 +145,31 @@ test("a record carries the headers that other programs read", async () => {
     ce_source: "vedette/vedette-test",
     ce_type: `vedette.${topic.name}.v1`,
   });
-  expect(Number.isNaN(Date.parse(seen[0]?.ce_time ?? ""))).toBe(false);
+  expect(Number.isNaN(Date.parse(seen.ce_time ?? ""))).toBe(false);
+  await bus.close();
+});
+
+test("a dead letter says in its headers what befell the record, by Kafka Connect's names", async () => {
+  const bus = openTestBus(broker.address);
+  const topic = toyTopic({ partitions: 1 });
+  const dead = deadLettersOf(topic);
+  await bus.ensure([topic, dead]);
+  const letter: DeadLetter = {
+    ...{ type: "dead.letter", topic: topic.name, partition: 0, offset: 17, key: "1", id: "id-17", recordType: "toy", trace: "" },
+    ...{ value: new Uint8Array([1, 2, 3]), disposition: "poison", reason: "the turn threw: größer als \u{1f6a6}", attempts: 3 },
+  };
+  const bytes = createCodec(dead.messages).encode(letter);
+  await bus.append([{ topic: dead.name, key: "1", id: dead.idOf(letter), type: letter.type, trace: "", bytes }]);
+  expect(await headersOf(dead.name)).toMatchObject({
+    "__connect.errors.topic": topic.name,
+    "__connect.errors.partition": "0",
+    "__connect.errors.offset": "17",
+    "__connect.errors.exception.message": letter.reason,
+    "vedette.disposition": "poison",
+    "vedette.attempts": "3",
+    ce_id: "0/17",
+    ce_type: `vedette.${dead.name}.v1`,
+  });
   await bus.close();
 });
 
