@@ -19,8 +19,6 @@ export type Outage = {
   readonly worked: () => void;
   /** Only what is unavailable counts: a refusal is an answer. */
   readonly failed: (fault: Fault) => void;
-  /** The cluster answers, and refuses what the driver needs, such as a topic with enough partitions: said once, asked again like an outage. */
-  readonly refused: (fault: Fault) => void;
   /** Throws while the cluster is away. */
   readonly refuse: () => void;
   /** Resolves when it is there, or at the end. */
@@ -60,7 +58,7 @@ export const createOutage = ({ clock, log, where, probe }: OutagePorts): Outage 
     } catch (thrown) {
       if (fault === null || isClosed) return;
       if (thrown instanceof Fault && !thrown.retryable) refused(thrown);
-      else failed(thrown instanceof Fault ? thrown : new Fault("unavailable", reasonOf(thrown), { cause: thrown }));
+      else failed(thrown instanceof Fault ? thrown : new Fault("unavailable", reasonOf(thrown), { cause: thrown }), true);
       const isLong = clock.monotonicMs() - sinceMs >= firstMinuteMs;
       probeLater(isLong ? probeMs.later : Math.min(probeMs.cap, 2 * lastDelayMs));
     }
@@ -80,19 +78,18 @@ export const createOutage = ({ clock, log, where, probe }: OutagePorts): Outage 
     isTold = true;
     warnedAtMs = nowMs;
   };
-  const failed = (next: Fault) => {
+  const failed = (next: Fault, byProbe = false) => {
     if (next.code !== "unavailable" || isClosed) return;
     const isNew = fault === null;
     fault = next;
     refusal = null;
     if (isNew) began();
-    if (!isNew || sinceMs - backAtMs >= relapseMs) tell(next.message);
+    const isRelapse = sinceMs - backAtMs < relapseMs;
+    if (byProbe || isTold || (isNew && !isRelapse)) tell(next.message);
   };
+  /** It answers, and refuses what the driver needs, such as enough partitions of a topic: said once, asked again like an outage. */
   const refused = (next: Fault) => {
-    if (isClosed) return;
-    const isNew = fault === null;
     fault = new Fault("unavailable", next.message, { cause: next, details: next.details });
-    if (isNew) began();
     if (refusal !== next.message) log.error("bus.away", { driver: "kafka", reason: next.message });
     refusal = next.message;
     isTold = true;
@@ -109,8 +106,7 @@ export const createOutage = ({ clock, log, where, probe }: OutagePorts): Outage 
 
   return {
     worked,
-    failed,
-    refused,
+    failed: (next) => failed(next),
     refuse() {
       if (fault === null) return;
       const { message, details } = fault;

@@ -1,9 +1,11 @@
 /** A broker that is away: live detection goes on, what cameras show waits on disk, and everything follows when it is back. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { createCodec } from "../../protocols/codec.ts";
+import { isIncidentLevel } from "../../protocols/incident.ts";
 import type { Tagged } from "../../protocols/message.ts";
 import type { TopicDefinition } from "../../protocols/topic.ts";
 import { topics } from "../../protocols/topics.ts";
+import type { DataOf } from "../../protocols/websocket.ts";
 import type { Bus } from "../../runtime/bus.ts";
 import { startBroker, type TestBroker } from "../support/broker.ts";
 import { openTestBus } from "../support/kafka-bus.ts";
@@ -28,6 +30,8 @@ const start = (dataDir: string, ...set: string[]) =>
 const shortDeadline = "tasks.deadlineMs=1500";
 
 const detectionsOf = ({ messages }: Viewer) => messages.flatMap((each) => (each.type === "detection_result" ? [each.data] : []));
+/** However late its record comes, a task is made for it. */
+const isDanger = ({ maxRiskLevel }: DataOf<"detection_result">) => isIncidentLevel(maxRiskLevel);
 /** Further results of each camera, from now on. */
 const goesOn = async (viewer: Viewer, count: number) => {
   const from = detectionsOf(viewer).length;
@@ -74,6 +78,7 @@ test("a start without the broker, a crash and another start: what was seen meanw
     await using first = await start(data.path, shortDeadline);
     using viewer = view(first.url);
     expect((await first.get("/livez")).status).toBe(200);
+    await viewer.message("detection_result", isDanger, 20_000);
     await goesOn(viewer, 4);
     expect(await busOf(first)).toEqual({
       status: 503,

@@ -5,6 +5,7 @@ import { startBroker, type TestBroker } from "../../support/broker.ts";
 import { busContract } from "../../support/bus-contract.ts";
 import { openTestBus } from "../../support/kafka-bus.ts";
 import { startTcpProxy, type TcpProxy } from "../../support/tcp-proxy.ts";
+import { within } from "../../support/wait.ts";
 
 setDefaultTimeout(60_000);
 
@@ -30,7 +31,11 @@ busContract("kafka", async () => {
       return next.bus;
     },
     away: () => first.proxy.cut(),
-    back: () => first.proxy.mend(),
+    /** Its next probe finds out. */
+    async back() {
+      await first.proxy.mend();
+      await within(10_000, "the cluster to be found", () => first.bus.health().status === "up");
+    },
     async dispose() {
       await Promise.all(opened.map(({ bus }) => bus.close()));
       await Promise.all(opened.map(({ proxy }) => proxy.cut()));

@@ -70,6 +70,7 @@ test("one that comes back at once, as when one broker of several fails, is told 
   outage.failed(gone);
   await clock.advance(1_000);
   outage.failed(gone);
+  outage.failed(gone); // another part of the driver
   await clock.advance(1_000);
   expect(lines).toEqual(["warn bus.away connection lost", "info bus.back 1000"]);
   answers(new Fault("unavailable", "refused"));
