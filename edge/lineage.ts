@@ -12,10 +12,10 @@ import type { TopicDefinition } from "../protocols/topic.ts";
 import { topics } from "../protocols/topics.ts";
 import { AssessmentResult, RiskUpdate } from "../protocols/verdict.ts";
 import type { Bus, BusRecord } from "../runtime/bus.ts";
-import { partitionOf } from "../runtime/partition.ts";
 import type { Store } from "../runtime/store.ts";
 import { readLetter } from "./dead-letters.ts";
 import type { LiveEvent } from "./live/events.ts";
+import { findRecords, type Search } from "./records.ts";
 
 export type Stage = { readonly name: string; readonly at: number; readonly ms: number; readonly detail: string };
 export type TaskEnd = { readonly taskId: string; readonly outcome: string; readonly reason?: string };
@@ -50,43 +50,18 @@ const readAdmission = (bytes: Uint8Array | null): Admission | null => {
   }
 };
 
-/** Clocks of machines differ, and a frame may be captured by one and appended by another. */
-const skewMs = 5_000;
 /** After capture; a result that came later is looked for no further. */
 const longestMs = 15 * 60_000;
-const batch = 100;
 const readMax = 2_000;
 
-type Search = {
-  readonly from: number;
-  readonly wants: (record: BusRecord) => boolean;
-  /** Nothing more is looked for. */
-  readonly isEnough: (found: readonly BusRecord[]) => boolean;
-};
-
-/** Records of some partitions from the moment of capture on. */
-const find = async (
+const find = (
   bus: Bus,
   topic: TopicDefinition<never>,
   key: string | null,
-  { from, wants, isEnough }: Search,
-): Promise<BusRecord[]> => {
-  const states = await bus.states(topic.name);
-  const own = key === null ? null : partitionOf(key, states.length);
-  const found: BusRecord[] = [];
-  for (const { partition, next } of states) {
-    if (own !== null && partition !== own) continue;
-    let offset = await bus.offsetAt(topic.name, partition, from - skewMs);
-    for (let read = 0; offset < next && read < readMax; ) {
-      const records = await bus.read(topic.name, partition, offset, batch);
-      found.push(...records.filter(wants));
-      const last = records.at(-1);
-      if (!last || isEnough(found) || last.appendedAtMs > from + longestMs) break;
-      read += records.length;
-      offset = last.offset + 1;
-    }
-  }
-  return found;
+  search: { readonly from: number } & Pick<Search, "wants" | "isEnough">,
+): Promise<readonly BusRecord[]> => {
+  const { from, wants, isEnough } = search;
+  return findRecords(bus, topic, key, { fromMs: from, untilMs: from + longestMs, wants, isEnough, readMax });
 };
 
 type Told = {
@@ -110,15 +85,10 @@ const lettersOf = async (
   from: number,
   ids: ReadonlySet<string>,
 ): Promise<DeadLetter[]> => {
-  const letters: DeadLetter[] = [];
-  const wants = (record: BusRecord): boolean => {
-    const letter = readLetter(record);
-    if (letter === null || !ids.has(letter.id)) return false;
-    letters.push({ ...letter, value: letter.value.slice() }); // what is read is a view on the bytes of a whole batch
-    return true;
-  };
-  await find(bus, deadLettersOf(topic), key, { from, wants, isEnough: () => letters.length >= ids.size });
-  return letters;
+  const wants = (record: BusRecord): boolean => ids.has(readLetter(record)?.id ?? "");
+  const isEnough = ({ length }: readonly BusRecord[]) => length >= ids.size;
+  const found = await find(bus, deadLettersOf(topic), key, { from, wants, isEnough });
+  return found.flatMap((record) => readLetter(record) ?? []);
 };
 
 const readTopics = async (

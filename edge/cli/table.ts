@@ -10,6 +10,7 @@ import { replay } from "./replay.ts";
 import { store } from "./store.ts";
 import { tail } from "./tail.ts";
 import { topicsCommand } from "./topics.ts";
+import { verify } from "./verify.ts";
 
 export const commands: readonly Command[] = [
   up,
@@ -24,4 +25,5 @@ export const commands: readonly Command[] = [
   keys,
   replay,
   store,
+  verify,
 ];

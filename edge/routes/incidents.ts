@@ -4,6 +4,7 @@ import { CameraId, RiskLevel, riskRank } from "../../protocols/ids.ts";
 import { Acknowledgement, EvidenceId, Incident, IncidentId } from "../../protocols/incident.ts";
 import { Fault } from "../../runtime/errors.ts";
 import { mayUseCamera, type Principal, requireCamera, requireRole } from "../auth.ts";
+import { bundleOf } from "../bundle.ts";
 import { createIncidents } from "../incidents.ts";
 import type { EdgePorts } from "../ports.ts";
 import { createRoutes, type EdgeApp, json, problems } from "./routing.ts";
@@ -69,11 +70,28 @@ const picture = createRoute({
   },
 });
 
+const bundle = createRoute({
+  method: "get",
+  path: "/api/incidents/{id}/bundle",
+  tags: ["incidents"],
+  summary: "All that there is about one, in an archive that `vedette verify` checks",
+  request: { params: OfIncident },
+  responses: {
+    200: {
+      description: "ZIP: incident, pictures, records, and a manifest of SHA-256 hashes",
+      content: { "application/zip": { schema: { type: "string", format: "binary" } } },
+    },
+    ...problems(400, 401, 404, 503),
+  },
+});
+
 const bare = ({ type: _, ...incident }: Incident) => incident;
 const isMatch = (header: string | undefined, etag: string): boolean =>
   header?.split(",").some((each) => ["*", etag].includes(each.trim().replace(/^W\//, ""))) ?? false;
 
-export const incidentRoutes = (ports: Pick<EdgePorts, "store" | "bus" | "random" | "clock" | "evidence">): EdgeApp => {
+export const incidentRoutes = (
+  ports: Pick<EdgePorts, "store" | "bus" | "random" | "clock" | "evidence" | "version">,
+): EdgeApp => {
   const routes = createRoutes();
   const incidents = createIncidents(ports);
 
@@ -104,6 +122,18 @@ export const incidentRoutes = (ports: Pick<EdgePorts, "store" | "bus" | "random"
     const incident = await find(c.req.valid("param").id, principal);
     const said = { ...c.req.valid("json"), by: principal.name, at: ports.clock.nowMs() };
     return c.json(bare(await incidents.acknowledge(incident, said)), 200);
+  });
+
+  routes.openapi(bundle, async (c) => {
+    const incident = await find(c.req.valid("param").id, c.get("principal"));
+    const archive = await bundleOf(ports, incident, ports.clock.nowMs());
+    return new Response(Buffer.from(archive), {
+      headers: {
+        "content-type": "application/zip",
+        "content-disposition": `attachment; filename="incident-${incident.id}.zip"`,
+        "cache-control": "private, no-store",
+      },
+    });
   });
 
   routes.openapi(picture, async (c) => {

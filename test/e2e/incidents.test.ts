@@ -1,5 +1,8 @@
 /** A danger from its first sighting to its end, over a kill of the process between the two. */
 import { expect, test } from "bun:test";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { runCli } from "../support/cli.ts";
 import { tempDir } from "../support/temp-dir.ts";
 import { startVedette, view } from "../support/vedette.ts";
 import { within } from "../support/wait.ts";
@@ -38,4 +41,14 @@ test("an incident is told, listed, shown, acknowledged and ended", async () => {
     return incident.phase === "end" ? incident : null;
   });
   expect(ended).toMatchObject({ id, ack: { label: true, by: "local" }, endedAt: expect.any(Number) });
+
+  const file = join(directory.path, "incident.zip");
+  await writeFile(file, new Uint8Array(await (await it.get(`/api/incidents/${id}/bundle`)).arrayBuffer()));
+  expect(await runCli(["verify", file])).toMatchObject({ status: 0, out: expect.stringContaining(`incident ${id}`) });
+  await writeFile(file, (await readFile(file)).fill(0, 40, 60));
+  expect(await runCli(["verify", file])).toMatchObject({ status: 1, out: expect.stringContaining("BAD") });
+  expect(await runCli(["verify", join(directory.path, "none.zip")])).toMatchObject({
+    status: 1,
+    err: expect.stringContaining("cannot be read"),
+  });
 }, 180_000);

@@ -400,6 +400,7 @@ test("the OpenAPI page names every route of the contract, and each reference in 
       "/api/incidents",
       "/api/incidents/{id}",
       "/api/incidents/{id}/ack",
+      "/api/incidents/{id}/bundle",
       "/api/evidence/{id}",
       "/api/alerts/hook",
     ].sort(),

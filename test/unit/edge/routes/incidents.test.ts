@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { factsOf } from "../../../../actors/aggregator/open-incidents.ts";
+import { verifyBundle } from "../../../../edge/bundle/verify.ts";
 import type { Incident } from "../../../../protocols/incident.ts";
 import { systemClock } from "../../../../runtime/clock.ts";
 import { createMemoryStore } from "../../../../runtime/store-memory.ts";
@@ -159,4 +160,19 @@ describe("pictures", () => {
       expect((await ask(`/api/evidence/${wrong}`)).status).toBe(400);
     },
   );
+});
+
+test("its archive is one that verifies, for those who may see its camera", async () => {
+  const incident = anIncident(1, { cameraId: 7 });
+  const { app } = await setUp([incident, anIncident(2)], { tokens });
+  const get = (index: number, token: string) => app.request(`/api/incidents/${idOf(index)}/bundle`, { headers: bearer(token) });
+  const answer = await get(1, "gate-token");
+  expect([answer.status, answer.headers.get("content-type"), answer.headers.get("content-disposition")]).toEqual([
+    200,
+    "application/zip",
+    `attachment; filename="incident-${incident.id}.zip"`,
+  ]);
+  expect(verifyBundle(new Uint8Array(await answer.arrayBuffer()))).toMatchObject({ problems: [], incident: { id: incident.id } });
+  expect((await get(2, "gate-token")).status).toBe(404);
+  expect((await get(3, "eye-token")).status).toBe(404);
 });
