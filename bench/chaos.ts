@@ -39,7 +39,7 @@ const State = z.object({
   recoveries: z.record(z.string(), z.array(z.number())),
   findings: z.array(
     z.object({
-      kind: z.enum(["lost", "twice", "differs", "paid-twice", "unsettled", "stuck", "ended"]),
+      kind: z.enum(["lost", "twice", "differs", "paid-twice", "unreadable", "unsettled", "stuck", "ended"]),
       id: z.string(),
       says: z.string(),
     }),
@@ -83,6 +83,7 @@ export const runChaos = async (
   const plant = await startPlant(options);
   const { run, end } = createRounds({ plant, say: print, cooldownMs });
   let done = rounds.slice(0, state.roundsDone).flat().length;
+  let isKept = true;
   try {
     for (const [index, faults] of rounds.entries()) {
       if (index < state.roundsDone) continue;
@@ -118,8 +119,8 @@ export const runChaos = async (
     const last = await end();
     state.findings.push(...last);
     tell(last, print);
+    isKept = state.findings.length > 0;
   } finally {
-    const isKept = state.findings.length > 0;
     await plant.close(isKept);
     if (isKept) print(`logs and data stay in ${plant.folder}\n`);
   }
@@ -160,7 +161,11 @@ const reportOf = (state: State, at: ReturnType<typeof surroundings>): ReportFile
       one("shown twice, or with two ends", found("twice"), 0),
       one("copies that differ", found("differs"), 0),
       one("paid twice", found("paid-twice"), 0),
-      one("not at rest, not back, or ended by itself", found("unsettled") + found("stuck") + found("ended"), 0),
+      one(
+        "unreadable, not at rest, not back, or ended by itself",
+        found("unreadable") + found("unsettled") + found("stuck") + found("ended"),
+        0,
+      ),
     ],
   };
 };

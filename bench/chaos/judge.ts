@@ -7,7 +7,7 @@ import { type Absence, type ModelCall, repeatedPayments } from "./calls.ts";
 import type { Copies, GroupSeen, Segment, TaskMade } from "./segment.ts";
 import type { AnswerCommand } from "./services.ts";
 
-export type FindingKind = "lost" | "twice" | "differs" | "paid-twice" | "unsettled" | "stuck" | "ended";
+export type FindingKind = "lost" | "twice" | "differs" | "paid-twice" | "unreadable" | "unsettled" | "stuck" | "ended";
 export type Finding = { readonly kind: FindingKind; readonly id: string; readonly says: string };
 
 export type Evidence = {
@@ -132,6 +132,7 @@ export const judge = (evidence: Evidence): Judgement => {
     const says = ends.length === 0 ? "no end" : `ends: ${ends.join(", ")}${tasks.has(taskId) ? ", with a task" : ""}`;
     findings.push({ kind, id: taskId, says: `${says}; ${traceOf(taskId, evidence)}` });
   }
+  for (const { place, says } of segment.unreadable) findings.push({ kind: "unreadable", id: place, says });
   for (const [taskId, copies] of results)
     if (!tasks.has(taskId)) findings.push({ kind: "twice", id: taskId, says: `a result without its task at ${short(copies)}` });
   for (const [id, copies] of updates)

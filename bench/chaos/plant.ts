@@ -21,7 +21,6 @@ import { openViewer, type Viewer } from "./viewer.ts";
 
 /** Long enough that kills find calls in flight, short enough that a second try ends before the deadline. */
 const llmLatencyMs = [300, 1_500] as const;
-const keepFolderMark = ".keep";
 
 const openBus = (address: string): Bus =>
   openKafkaBus({
@@ -71,10 +70,10 @@ export type Plant = {
 
 export const startPlant = async (options: ChaosOptions): Promise<Plant> => {
   const folder = mkdtempSync(join(tmpdir(), "vedette-chaos-"));
+  let isKeeping = false;
   process.on("exit", () => {
-    if (kept.size === 0) rmSync(folder, { recursive: true, force: true });
+    if (!isKeeping) rmSync(folder, { recursive: true, force: true });
   });
-  const kept = new Set<string>();
   const cameraIds = Array.from({ length: options.cameras }, (_, at) => at + 1);
   const book = createCallBook();
   const absences: Absence[] = [];
@@ -174,13 +173,14 @@ export const startPlant = async (options: ChaosOptions): Promise<Plant> => {
       return { key, recovered: recoveries.expect(key, key, systemClock.monotonicMs()) };
     },
     async close(isKept) {
-      if (isKept) kept.add(keepFolderMark);
+      isKeeping = isKept;
       viewer.close();
       await bus.close();
       await llm.stop();
       for (const role of roleNames) for (const link of Object.values(links[role])) link.close();
       redis.client.disconnect();
-      await Promise.all([broker.kill(), redis.kill()]);
+      await Promise.all([broker.kill(), redis.kill(), ...roleNames.map(processes.kill)]);
+      if (!isKept) rmSync(folder, { recursive: true, force: true });
     },
   };
 };

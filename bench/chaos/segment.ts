@@ -47,6 +47,20 @@ export type Segment = {
   readonly dead: readonly Dead[];
   /** Groups that the task generator refused, with its reason, by the store. */
   readonly refused: ReadonlyMap<string, string>;
+  readonly unreadable: readonly Unreadable[];
+};
+export type Unreadable = { readonly place: string; readonly says: string };
+
+const shownMax = 1_500;
+
+/** What is in a record that is not as it should be, for people. */
+const loosely = (bytes: Uint8Array): string => {
+  try {
+    const text = JSON.stringify(decode(bytes), (_key, value) => (value instanceof Uint8Array ? `${value.length} bytes` : value));
+    return text.slice(0, shownMax);
+  } catch {
+    return `${bytes.length} bytes: ${bytes.subarray(0, 200).toHex()}`;
+  }
 };
 
 const worked = [topics.detections, topics.tasks, topics.results] as const;
@@ -162,18 +176,22 @@ async function* recordsOf(bus: Bus, name: string, from: Ends, to: Ends): AsyncGe
 
 export const readSegment = async (bus: Bus, codec: Codec, redis: Redis, from: Ends, to: Ends): Promise<Segment> => {
   const sorter = createSorter();
+  const unreadable: Unreadable[] = [];
   for (const { name } of everyTopic) {
     if (name === topics.cameras.name) continue;
     for await (const { type, bytes, partition, offset, appendedAtMs } of recordsOf(bus, name, from, to)) {
       const place = `${name}/${partition}@${offset}`;
       const read = codec.read(type, bytes);
-      if (!read.ok) throw new Error(`${place} cannot be read: ${read.failure.code}`);
+      if (!read.ok) {
+        unreadable.push({ place, says: `${type}: ${read.failure.code} ${read.failure.detail}; ${loosely(bytes)}` });
+        continue;
+      }
       const hashes = new Set([Bun.hash(bytes).toString(36)]);
       sorter.take(read.message, { places: [place], hashes, firstAtMs: appendedAtMs });
     }
   }
   const found = sorter.sorted();
-  return { ...found, refused: await refusedIn(redis, [...found.detections.keys()]) };
+  return { ...found, unreadable, refused: await refusedIn(redis, [...found.detections.keys()]) };
 };
 
 const askMax = 200;

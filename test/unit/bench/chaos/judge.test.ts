@@ -39,6 +39,7 @@ const sound: { readonly segment: Segment; readonly rest: Omit<Evidence, "segment
     updates: new Map([[updateId, { ...copies("incidents/0@0"), ...told }]]),
     incidents: new Map([["i1@1", copies("incidents/0@1")]]),
     dead: [],
+    unreadable: [],
     refused: new Map([["m2_group1", "cooldown"]]),
   },
   rest: {
@@ -80,6 +81,7 @@ test.each<[string, Partial<Segment>, Partial<Evidence>, string, string]>([
   ["an id that the client was shown twice", {}, { shownTwice: [updateId] }, "twice", updateId],
   ["a group with a task that was refused as well", { refused: new Map([["m1_group1", "cooldown"]]) }, {}, "twice", "m1_group1"],
   ["a result that nobody asked for", { tasks: none, refused: new Map([["m2_group1", "cooldown"]]) }, {}, "twice", "m1_group1"],
+  ["a record that cannot be read", { unreadable: [{ place: "incidents/1@3", says: "" }] }, {}, "unreadable", "incidents/1@3"],
   ["results that differ", { results: new Map([["m1_group1", { ...differing, status: "ok" }]]) }, {}, "differs", "m1_group1"],
   ["incidents that differ", { incidents: new Map([["i1@1", differing]]) }, {}, "differs", "i1@1"],
   [
