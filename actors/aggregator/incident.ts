@@ -83,16 +83,22 @@ const withNewest = (ids: readonly string[], id: string): string[] => {
   return ids.length < messageIdsMax ? [...ids, id] : [first, ...ids.slice(2), id];
 };
 
-const seenAgain = (known: Incident, { result, level }: Sighting, evidenceId: string | null): Incident => ({
+/** While one picture is being stored others may be asked for: what made them worth keeping may be told already. */
+const withPicture = (known: Incident, sighting: Sighting, evidenceId: string | null): string[] => {
+  const { evidenceIds } = known;
+  if (evidenceId === null || evidenceIds.includes(evidenceId)) return evidenceIds;
+  return evidenceIds.length === 0 || isWorthAPicture(known, sighting) ? [...evidenceIds, evidenceId] : evidenceIds;
+};
+
+const seenAgain = (known: Incident, sighting: Sighting, evidenceId: string | null): Incident => ({
   ...known,
   revision: known.revision + 1,
   phase: "update",
-  level: worstRisk([known.level, level]),
-  updatedAt: Math.max(known.updatedAt, result.capturedAt),
-  messageIds: withNewest(known.messageIds, result.requestId),
-  verdicts: [...known.verdicts, ...result.results].slice(-verdictsMax),
-  evidenceIds:
-    evidenceId === null || known.evidenceIds.includes(evidenceId) ? known.evidenceIds : [...known.evidenceIds, evidenceId],
+  level: worstRisk([known.level, sighting.level]),
+  updatedAt: Math.max(known.updatedAt, sighting.result.capturedAt),
+  messageIds: withNewest(known.messageIds, sighting.result.requestId),
+  verdicts: [...known.verdicts, ...sighting.result.results].slice(-verdictsMax),
+  evidenceIds: withPicture(known, sighting, evidenceId),
 });
 
 /** The incident with this sighting in it. */

@@ -398,6 +398,21 @@ describe("incidents", () => {
       expect([said().length, incidents().length]).toEqual([1, 1]);
     });
 
+    test("results that come at once, as after an outage, have the picture of the first of them", async () => {
+      const burst = Array.from(
+        { length: 12 },
+        (_, at) => tasksOf(1, { messageId: `b${at}`, capturedAt: first.capturedAt + at })[0],
+      );
+      let stored = 0;
+      const keepEvidence = async (cameraId: number) => `${cameraId}-${String(stored++).padStart(64, "0")}`;
+      const { hear, incidents, outcome } = start([], { keepEvidence });
+      for (const task of burst) if (task) hear(task, { riskLevel: "medium" }, { hazards, evidence: image });
+      for (const at of burst.keys()) await outcome(at);
+      const last = incidents().at(-1);
+      expect(last).toMatchObject({ revision: 12, evidenceIds: [`${first.cameraId}-${"0".repeat(64)}`] });
+      expect(incidents().every((incident) => Incident.schema.safeParse(incident).success)).toBe(true);
+    });
+
     test("one that cannot be stored is counted, and the incident is told without it", async () => {
       const metrics = createMetrics();
       const { hear, incidents, outcome } = start([], {
