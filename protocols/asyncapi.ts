@@ -88,7 +88,12 @@ export const asyncApi = (version: string): JsonObject => {
     defaultContentType: "application/json",
     servers: {
       edge: { host: "127.0.0.1:8080", protocol: "ws", description: "The edge; wss behind a proxy that ends TLS." },
-      bus: { host: "localhost:9092", protocol: "kafka", description: "When `bus: kafka`; else the embedded log." },
+      bus: {
+        host: "localhost:9092",
+        protocol: "kafka",
+        description:
+          "When `bus: kafka`; else the embedded log. `content-type` says the form: `kafka.format: json` writes three topics as JSON.",
+      },
     },
     channels: {
       live: {

@@ -10,7 +10,7 @@ import type { BusRecord, Consumer } from "./bus.ts";
 import type { Cell, CellSpec } from "./cell.ts";
 import { delay } from "./clock.ts";
 import { noCauses } from "./envelope.ts";
-import { reasonOf } from "./errors.ts";
+import { Fault, reasonOf } from "./errors.ts";
 import type { Holdings } from "./holdings.ts";
 import { createSuspects } from "./inlet/suspects.ts";
 import type { CellPorts } from "./ports.ts";
@@ -139,7 +139,7 @@ export const openInlet = async (
   ) => {
     const dead = deadLettersOf(topic);
     const { partition: from, offset, key, id, trace } = record;
-    const letter: DeadLetter = {
+    let letter: DeadLetter = {
       type: "dead.letter",
       topic: topic.name,
       partition: from,
@@ -163,7 +163,11 @@ export const openInlet = async (
         return;
       } catch (thrown) {
         observer.sendFailed(dead.name, reasonOf(thrown));
-        await delay(clock, Math.min(5_000, 100 * 2 ** failures));
+        // Another program may have written more than ours ever do: the reason alone, rather than a partition that stands.
+        if (thrown instanceof Fault && thrown.code === "too_large" && letter.value.length > 0) {
+          const left = `, its ${record.bytes.length} bytes are not kept`;
+          letter = { ...letter, value: new Uint8Array(0), reason: reason.slice(0, 1_000 - left.length) + left };
+        } else await delay(clock, Math.min(5_000, 100 * 2 ** failures));
       }
     }
   };

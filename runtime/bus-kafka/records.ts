@@ -4,6 +4,7 @@ import { decode } from "@msgpack/msgpack";
 import type { Message } from "kafkajs";
 import type { BusRecord, Outgoing } from "../bus.ts";
 import { partitionOf } from "../partition.ts";
+import { recordTextMax } from "../record-limits.ts";
 import type { RawRecord } from "./kafkajs.ts";
 import type { KafkaTopic } from "./topic.ts";
 
@@ -106,8 +107,11 @@ export const encodeRecord = (record: Outgoing, topic: KafkaTopic, wire: Wire): E
 const headerOf = (raw: RawRecord, name: string): string | null => {
   const value = raw.headers?.[name];
   const first = Array.isArray(value) ? value[0] : value;
-  return first === undefined ? null : first.toString();
+  return first?.toString() ?? null; // without a value it is as good as not there
 };
+
+/** Names from outside, no longer than our own may be: what is set aside must be taken by its topic. */
+const clipped = (text: string): string => text.slice(0, recordTextMax);
 
 /** By the content type; without one, the first byte tells JSON from MessagePack. Null: it is in our own form, or passes for it. */
 const readValue = (raw: RawRecord, topic: string, value: Uint8Array, { reads }: Wire): ReturnType<RecordForm["read"]> | null => {
@@ -129,9 +133,9 @@ export const decodeRecord = (raw: RawRecord, topic: KafkaTopic, partition: numbe
     topic: topic.definition.name,
     partition,
     offset: Number(raw.offset),
-    key: raw.key?.toString() ?? "",
-    id: headerOf(raw, "ce_id") ?? read?.id ?? `${partition}/${raw.offset}`,
-    type: headerOf(raw, "vedette.type") ?? impliedType(topic),
+    key: clipped(raw.key?.toString() ?? ""),
+    id: clipped(headerOf(raw, "ce_id") ?? read?.id ?? `${partition}/${raw.offset}`),
+    type: clipped(headerOf(raw, "vedette.type") ?? impliedType(topic)),
     trace: traceparent.exec(headerOf(raw, "traceparent") ?? "")?.[1] ?? read?.trace ?? "",
     // A copy: the value is a view into the whole answer of the broker, which it would keep.
     bytes: read?.bytes ?? new Uint8Array(value),

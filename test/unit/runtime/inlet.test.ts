@@ -123,6 +123,32 @@ test("a record that the driver could not understand is set aside with the driver
   expect(await it.committed()).toBe(3);
 });
 
+test("a record that is larger than the dead letters take is set aside without its value, and what follows goes on", async () => {
+  const taken: number[] = [];
+  const clock = virtualClock();
+  const memory = createMemoryBroker({ clock }).open();
+  const bytes = new Uint8Array(dead.maxBytes);
+  const bus: Bus = {
+    ...memory,
+    consume: (name, group, events) =>
+      memory.consume(name, group, {
+        ...events,
+        record: (each) => events.record(each.id === "1" ? { ...each, bytes } : each),
+      }),
+  };
+  await using it = await running(
+    worker(taken, () => {}),
+    clock,
+    bus,
+  );
+  await it.send(0, 1, 2);
+  await it.clock.advance(1_000);
+  expect(taken).toEqual([0, 2]);
+  expect(await it.letters()).toMatchObject([{ id: "1", disposition: "poison", value: new Uint8Array(0) }]);
+  expect((await it.letters())[0]?.reason).toEndWith(`, its ${bytes.length} bytes are not kept`);
+  expect(await it.committed()).toBe(3);
+});
+
 test("a record whose own turn threw three times is set aside with the reason, and then settled", async () => {
   const taken: number[] = [];
   const work = ({ number }: Job) => {

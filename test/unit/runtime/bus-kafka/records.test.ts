@@ -79,3 +79,11 @@ test("id and trace come from the headers, else from the value", () => {
   const headers = { ce_id: "i9", traceparent: `00-${"a".repeat(32)}-${"b".repeat(16)}-01` };
   expect(decodeRecord(raw("{ABC", headers), place, 2, wire)).toMatchObject({ id: "i9", trace: "a".repeat(32) });
 });
+
+test("headers without a value, and names longer than ours may be, are no hindrance", () => {
+  const headers = { "content-type": null, ce_id: [null], traceparent: null };
+  const found = decodeRecord({ ...raw("abc"), headers, key: Buffer.from("k".repeat(2_000)) }, place, 2, wire);
+  expect(found).toMatchObject({ id: "2/5", trace: "", type: "job", key: "k".repeat(512) });
+  const long = { ce_id: "i".repeat(2_000), "vedette.type": "t".repeat(2_000) };
+  expect(decodeRecord(raw("abc", long), place, 2, wire)).toMatchObject({ id: "i".repeat(512), type: "t".repeat(512) });
+});
