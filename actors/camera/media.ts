@@ -21,12 +21,17 @@ export type MediaFrame = {
   /** When the packet that became this frame arrived: wall clock, monotonic clock. */
   readonly arrivedAtMs: number;
   readonly arrivedMs: number;
+  /** It was not wanted and has not been decoded: there is nothing to write. */
+  readonly isSkipped?: true;
 };
 
 export type Media = {
   readonly info: MediaInfo;
-  /** The next decoded frame, null at the end. Throws a `Fault` when the source fails. */
-  readonly next: () => Promise<MediaFrame | null>;
+  /**
+   * The next frame, null at the end. Throws a `Fault` when the source fails. `isWanted` is asked when a frame arrives, with the
+   * monotonic clock: one that is not wanted may come skipped. Without it every frame is decoded.
+   */
+  readonly next: (isWanted?: (arrivedMs: number) => boolean) => Promise<MediaFrame | null>;
   /** Scales the frame that `next` gave last into the slot: the picture, the model input and the header. */
   readonly write: (frames: FramePool, lease: Lease) => void;
   /** Makes a pending `next` return soon. */

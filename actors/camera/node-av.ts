@@ -1,11 +1,12 @@
 /**
- * Media by FFmpeg, in this process. The only file that knows node-av. It uses the library's low level: one packet and one
+ * Media by FFmpeg, in this process. The only file that knows node-av. It uses the library's low level: packets and one
  * frame are reused, opening can be interrupted, and the scaler writes straight into the frame pool.
  */
 import { AV_LOG_QUIET, AV_NOPTS_VALUE, AVERROR_EAGAIN, AVERROR_EINVAL, AVERROR_EOF, AVMEDIA_TYPE_VIDEO } from "node-av/constants";
 import { Codec, CodecContext, Dictionary, FFmpegError, FormatContext, Frame, Log, Packet, type Stream } from "node-av/lib";
 import { delay } from "../../runtime/clock.ts";
 import { Fault } from "../../runtime/errors.ts";
+import { createDeferral } from "./deferral.ts";
 import type { Media, MediaAddress, MediaFrame, MediaInfo, MediaOptions, OpenMedia } from "./media.ts";
 import { createScaler } from "./scaler.ts";
 
@@ -110,8 +111,16 @@ const createReader = (
   info: MediaInfo,
   { clock, undecodable }: MediaOptions,
 ) => {
-  const packet = new Packet();
-  packet.alloc();
+  const allocated = (): Packet => {
+    const made = new Packet();
+    made.alloc();
+    return made;
+  };
+  let packet = allocated();
+  const deferral = createDeferral();
+  /** Packets that wait to be decoded, and such as are free again. */
+  let waiting: Packet[] = [];
+  const spare: Packet[] = [];
   const frame = new Frame();
   frame.alloc();
   const tickMs = (1000 * stream.timeBase.num) / stream.timeBase.den;
@@ -139,43 +148,80 @@ const createReader = (
     return { ptsMs: timeOf(frame.bestEffortTimestamp), width: frame.width, height: frame.height, ...arrived };
   };
 
-  /** False at the end of the stream. */
-  const feed = async (): Promise<boolean> => {
+  /** Decoding happens here, on another thread; taking the frame out afterwards costs nothing. */
+  const send = async (sent: Packet): Promise<void> => {
+    if ((await decoder.sendPacket(sent)) < 0) undecodable();
+  };
+  const forgetWaiting = (): void => {
+    for (const each of waiting) {
+      arrivals.delete(each.pts);
+      each.unref();
+    }
+    spare.push(...waiting);
+    waiting = [];
+  };
+  /** What the next picture is made of; the pictures on the way to it are not asked for. */
+  const decodeWaiting = async (): Promise<void> => {
+    for (const each of waiting) {
+      await send(each);
+      for (frame.unref(); decoder.receiveFrameSync(frame) >= 0; frame.unref()) if (frame.decodeErrorFlags !== 0) undecodable();
+    }
+    forgetWaiting();
+  };
+
+  /** Sends the packet on to the decoder, or lets it wait, and then tells of the frame that was skipped. */
+  const take = async (isWanted: (arrivedMs: number) => boolean): Promise<MediaFrame | null> => {
+    const arrived = { arrivedAtMs: clock.nowMs(), arrivedMs: clock.monotonicMs() };
+    const { pts, isKeyframe: isKey } = packet;
+    arrivals.set(pts, arrived);
+    const oldest = arrivals.keys().next().value;
+    if (arrivals.size > arrivalsMax && oldest !== undefined) arrivals.delete(oldest);
+    const when = deferral.take({ isKey, pts: pts === AV_NOPTS_VALUE ? null : pts }, isWanted(arrived.arrivedMs));
+    if (isKey) forgetWaiting();
+    if (when === "now") {
+      await decodeWaiting();
+      await send(packet);
+      packet.unref();
+      return null;
+    }
+    waiting.push(packet);
+    packet = spare.pop() ?? allocated();
+    return { ptsMs: timeOf(pts), width: decoder.width, height: decoder.height, ...arrived, isSkipped: true };
+  };
+
+  /** What a packet gave at once: a frame that was skipped, `end` at the end of the stream, or nothing. */
+  const feed = async (isWanted: (arrivedMs: number) => boolean): Promise<MediaFrame | "end" | null> => {
     const code = await format.readFrame(packet);
     if (code === AVERROR_EAGAIN) {
       await delay(clock, emptyReadDelayMs);
-      return true;
+      return null;
     }
     if (code < 0 && code !== AVERROR_EOF) throw failed(code);
     if (code < 0) {
       await decoder.sendPacket(null);
-      return false;
+      return "end";
     }
-    const isOurs = packet.streamIndex === stream.index && packet.size > 0;
-    if (isOurs) {
-      arrivals.set(packet.pts, { arrivedAtMs: clock.nowMs(), arrivedMs: clock.monotonicMs() });
-      const oldest = arrivals.keys().next().value;
-      if (arrivals.size > arrivalsMax && oldest !== undefined) arrivals.delete(oldest);
-      // Decoding happens here, on another thread; taking the frame out afterwards costs nothing.
-      if ((await decoder.sendPacket(packet)) < 0) undecodable();
-    }
+    if (packet.streamIndex === stream.index && packet.size > 0) return take(isWanted);
     packet.unref();
-    return true;
+    return null;
   };
 
-  const next = async (): Promise<MediaFrame | null> => {
+  const next = async (isWanted: (arrivedMs: number) => boolean = () => true): Promise<MediaFrame | null> => {
     for (;;) {
       frame.unref();
       const code = decoder.receiveFrameSync(frame);
       if (code >= 0 && frame.decodeErrorFlags === 0) return describe();
       if (code >= 0 || (code !== AVERROR_EAGAIN && code !== AVERROR_EOF)) undecodable();
       if (code === AVERROR_EOF || (hasEnded && code < 0)) return null;
-      if (!hasEnded && code < 0) hasEnded = !(await feed());
+      if (hasEnded || code >= 0) continue;
+      const fed = await feed(isWanted);
+      if (fed === "end") hasEnded = true;
+      else if (fed) return fed;
     }
   };
 
   const free = () => {
-    packet.free();
+    for (const each of [packet, ...waiting, ...spare]) each.free();
     frame.free();
   };
   return { next, frame, free };
@@ -223,8 +269,8 @@ export const openMedia: OpenMedia = async (address, options) => {
 
   const media: Media = {
     info,
-    next() {
-      const frame = reader.next();
+    next(isWanted) {
+      const frame = reader.next(isWanted);
       pending = frame.catch(() => {}); // its failure is told to whoever waits for the frame
       return frame;
     },

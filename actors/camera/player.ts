@@ -67,13 +67,13 @@ export const createPlayer = (
     async play(media, health, heard, signal) {
       mediaClock.restart();
       for (let decoded = 0; ; decoded++) {
-        const frame = await media.next();
+        const { isPaced } = media.info;
+        const frame = await (isPaced ? media.next() : media.next(due.wouldBeDue));
         if (frame === null) return decoded;
         signal.throwIfAborted();
         const time = mediaClock.read(frame.ptsMs, frame.arrivedMs);
-        const { isPaced } = media.info;
         const shownMs = isPaced ? advance(time) : frame.arrivedMs;
-        const isDue = due.isDue(shownMs);
+        const isDue = frame.isSkipped !== true && due.isDue(shownMs);
         if (isPaced && isDue) {
           const waitMs = playback.waitMs(shownMs, clock.monotonicMs());
           if (waitMs > 0) await delay(clock, waitMs, signal);

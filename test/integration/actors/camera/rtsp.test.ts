@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { pictureChecksum } from "../../../../actors/camera/health.ts";
 import { openMedia } from "../../../../actors/camera/node-av.ts";
 import { probe } from "../../../../actors/camera/probe.ts";
 import { systemClock } from "../../../../runtime/clock.ts";
+import { createFramePool, framePoolLayout } from "../../../../runtime/frame-pool.ts";
 import { h264Clip } from "../../../../tools/rtsp/h264.ts";
 import { type RtspServer, startRtspServer } from "../../../../tools/rtsp/server.ts";
 import { testMedia } from "../../../support/media.ts";
@@ -30,6 +32,40 @@ describe.skipIf(clip === null)("an RTSP camera (needs vtest.avi)", () => {
     expect(source.drops).toEqual([]);
     await source.close();
     await within(1000, "the connection to end", () => server.clients() === 0);
+  });
+
+  test("what is wanted looks the same whether the rest is decoded or not", async () => {
+    const pool = createFramePool(framePoolLayout(1, 64));
+    const framesRead = 24;
+    /** By its place in the stream, what a frame shows; null when it was skipped. */
+    const looks = async (isWanted?: (index: number) => boolean): Promise<(number | null)[]> => {
+      const signal = AbortSignal.timeout(15_000);
+      const options = { clock: systemClock, signal, timeoutMs: 5_000, undecodable() {} };
+      const media = await openMedia({ kind: "rtsp", target: server.url }, options);
+      const seen: (number | null)[] = [];
+      try {
+        while (seen.length < framesRead) {
+          const frame = await media.next(isWanted && (() => isWanted(seen.length)));
+          if (frame?.isSkipped) seen.push(null);
+          else {
+            const lease = pool.acquire();
+            if (!frame || !lease) throw new Error("the stream ended");
+            media.write(pool, lease);
+            seen.push(pictureChecksum(pool.picture(lease), 640 * 360 * 3));
+            pool.release(lease);
+          }
+        }
+      } finally {
+        await media.close();
+      }
+      return seen;
+    };
+    const all = await looks();
+    const wanted = await looks((index) => index % 3 === 0);
+    expect(new Set(all).size).toBe(framesRead);
+    expect(wanted.filter((look) => look === null).length).toBeGreaterThan(6);
+    expect(wanted.map((look, index) => look ?? all[index])).toEqual(all);
+    for (let index = 0; index < framesRead; index += 3) expect(wanted[index]).not.toBeNull();
   });
 
   test("that stalls is stale, and online again when it goes on", async () => {
