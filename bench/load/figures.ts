@@ -81,7 +81,7 @@ export const rowsOf = (measured: Measured): Map<string, Row> => {
   const [verdict, llm] = [all["verdict.e2e"], all["stage.llm"]];
   const fps = all["fps.achieved"];
   const groups = all["groups.perFrame"];
-  return new Map<string, Row>([
+  const rows: [string, Row][] = [
     ...named("detection.e2e"),
     ...named("verdict.e2e"),
     ...(verdict && llm && llm.samples > 0 ? [["verdict.added", ms(single(verdict.p95 - llm.p95))] as [string, Row]] : []),
@@ -103,5 +103,7 @@ export const rowsOf = (measured: Measured): Map<string, Row> => {
       "rss.max",
       { unit: "MB", figures: figuresOfValues(costs.filter(({ isSystem }) => isSystem).map(({ rssMaxMb }) => rssMaxMb)) },
     ],
-  ]);
+  ];
+  // Where there is no /proc nothing is known of costs.
+  return new Map(rows.filter(([, { figures }]) => figures.samples > 0 && Number.isFinite(figures.mean)));
 };

@@ -37,11 +37,12 @@ export const sumOf = (series: readonly Series[], name: string): number => total(
 
 const bucketsOf = (series: readonly Series[], name: string): Map<string, number> => sumBy(series, `${name}_bucket`, "le");
 
-/** A histogram in seconds, in milliseconds, between two readings. */
+/** A histogram in seconds, in milliseconds, between two readings. What is above its last bound counts as that bound. */
 export const histogramMs = (before: readonly Series[], after: readonly Series[], name: string): Figures => {
   const [earlier, later] = [bucketsOf(before, name), bucketsOf(after, name)];
+  const last = Math.max(...[...later.keys()].filter((le) => le !== "+Inf").map(Number));
   const buckets = [...later].map(([le, count]) => {
-    const upTo = le === "+Inf" ? Number.POSITIVE_INFINITY : Number(le) * 1_000;
+    const upTo = (le === "+Inf" ? last : Number(le)) * 1_000;
     return [upTo, count - (earlier.get(le) ?? 0)] as const;
   });
   return figuresOfBuckets(buckets, (sumOf(after, `${name}_sum`) - sumOf(before, `${name}_sum`)) * 1_000);

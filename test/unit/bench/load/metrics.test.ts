@@ -19,3 +19,11 @@ test("counters are summed by labels, and what came between two readings is told"
   expect(sumOf(after, "event_loop_lag_seconds_count")).toBe(100);
   expect(histogramMs(before, after, "event_loop_lag_seconds")).toMatchObject({ samples: 90, median: 1, max: 1, mean: 1 });
 });
+
+test("what is above the last bound of a histogram counts as that bound, so that a report can be written", () => {
+  const series = parseMetrics(`event_loop_lag_seconds_bucket{le="1"} 3
+event_loop_lag_seconds_bucket{le="+Inf"} 5
+event_loop_lag_seconds_sum 9
+`);
+  expect(histogramMs([], series, "event_loop_lag_seconds")).toMatchObject({ samples: 5, median: 1_000, max: 1_000 });
+});
