@@ -84,7 +84,9 @@ export const rowsOf = (measured: Measured): Map<string, Row> => {
   const rows: [string, Row][] = [
     ...named("detection.e2e"),
     ...named("verdict.e2e"),
-    ...(verdict && llm && llm.samples > 0 ? [["verdict.added", ms(single(verdict.p95 - llm.p95))] as [string, Row]] : []),
+    ...(verdict && llm && verdict.samples > 0 && llm.samples > 0
+      ? [["verdict.added", ms(single(verdict.p95 - llm.p95))] as [string, Row]]
+      : []),
     ...stages.flatMap((stage) => named(`stage.${stage}`)),
     ...(fps ? [["fps.achieved", { unit: "1/s", figures: fps }] as [string, Row]] : []),
     ["fps.total", { unit: "1/s", figures: single(heard.frames / seconds) }],
