@@ -41,7 +41,7 @@ export const loadUsage = `bun run bench load [options]: the whole system under t
   --store NAME         embedded, or redis: a server of its own is started
   --llm NAME           rules, or sim:1s, sim:1-3s: the simulated model answers after so long
   --quota-groups N     accounts at the model's provider, each with a key (10)
-  --rps N              requests a second that the provider allows each account (12)
+  --rps N              requests a second that the provider allows each account (20)
   --max-concurrent N   calls in flight, llm.maxConcurrentTasks
   --clients N          WebSocket clients (100), each subscribed to --cameras-per-client N cameras (20)
   --set a.b=c          a setting of the system under load; may be given again
@@ -62,7 +62,7 @@ const flags = {
   store: { type: "string", default: "embedded" },
   llm: { type: "string", default: "rules" },
   "quota-groups": { type: "string", default: "10" },
-  rps: { type: "string", default: "12" },
+  rps: { type: "string", default: "20" },
   "max-concurrent": { type: "string" },
   clients: { type: "string", default: "100" },
   "cameras-per-client": { type: "string", default: "20" },
