@@ -8,10 +8,16 @@ import { actor } from "../runtime/actor.ts";
 import type { Metrics } from "../runtime/metrics.ts";
 import { type AdmissionRules, admissionDefaults, type Decision, decide } from "./task-generator/admission.ts";
 import { askedBy, encodeGroup, factKey, learn, type Memory, memoryOf, newMemory, readFacts } from "./task-generator/memory.ts";
+import { isSuperseded, type Owners } from "./task-generator/owners.ts";
 
 /** Rules that are left out are as by default. */
 export type TaskGeneratorArgs = Partial<AdmissionRules> & { readonly deadlineMs: number; readonly metrics: Metrics };
-type State = { readonly args: TaskGeneratorArgs; readonly rules: AdmissionRules; readonly memory: Memory };
+type State = {
+  readonly args: TaskGeneratorArgs;
+  readonly rules: AdmissionRules;
+  readonly memory: Memory;
+  readonly owners: Owners;
+};
 
 /** No outage after which records are delivered again lasts longer. */
 const outageMs = 15 * 60_000;
@@ -59,7 +65,7 @@ export const taskGenerator = actor<TaskGeneratorArgs, State, TaskGeneratorReceiv
     );
   },
 
-  start: (args, _ctx, memory) => ({ args, rules: rulesOf(args), memory }),
+  start: (args, _ctx, memory) => ({ args, rules: rulesOf(args), memory, owners: new Map() }),
 
   on: {
     admitted: (state, { cameraId, groupKey, asked }) => {
@@ -69,10 +75,11 @@ export const taskGenerator = actor<TaskGeneratorArgs, State, TaskGeneratorReceiv
 
     "detection.result": (state, result, ctx) => {
       const { messageId, cameraId, capturedAt, trafficGroups } = result;
+      const isLate = isSuperseded(state.owners, result);
       if (trafficGroups.length === 0) return state;
       const { args, rules, memory } = state;
       const nowMs = ctx.nowMs();
-      const decisions = decide(result, memoryOf(memory, cameraId), rules, nowMs - capturedAt);
+      const decisions = decide(result, memoryOf(memory, cameraId), rules, nowMs - capturedAt, isLate);
       const keepMs = keepMsOf(rules);
       for (const { asked, group } of decisions) {
         if (!asked) continue;

@@ -24,7 +24,7 @@ import { isIncidentLevel } from "../../protocols/incident.ts";
 import { lookOf } from "../../protocols/look.ts";
 
 /** Closed list: the metric's labels and the lineage page share it. */
-export type NoTaskReason = CandidateRefusal | "no_evidence" | "too_old";
+export type NoTaskReason = CandidateRefusal | "no_evidence" | "too_old" | "earlier_owner";
 
 export type AdmissionRules = CandidateRules & {
   /** From capture, for records without a danger by the rules. */
@@ -46,8 +46,17 @@ type Request = Pick<DetectionResult, "messageId" | "capturedAt" | "trafficGroups
 const known = (memory: CameraMemory, groupKey: string, taskId: string): Asked | undefined =>
   memory.get(groupKey)?.find((asked) => asked.taskId === taskId);
 
-/** One decision a group, in order. `ageMs`: since capture, at the time of deciding. */
-export const decide = (request: Request, memory: CameraMemory, rules: AdmissionRules, ageMs: number): readonly Decision[] => {
+/**
+ * One decision a group, in order. `ageMs`: since capture, at the time of deciding. `isSuperseded`: another process had taken the
+ * camera over and sees the same.
+ */
+export const decide = (
+  request: Request,
+  memory: CameraMemory,
+  rules: AdmissionRules,
+  ageMs: number,
+  isSuperseded = false,
+): readonly Decision[] => {
   const { messageId, capturedAt, trafficGroups, detectedObjects } = request;
   const pictures = new Map(request.groupImages.map(({ groupIndex, hash }) => [groupIndex, hash ?? null]));
   // For all groups alike, since the tasks of a request name one another. A record with a danger is told of however late it is: its
@@ -68,6 +77,7 @@ export const decide = (request: Request, memory: CameraMemory, rules: AdmissionR
     });
     const before = known(memory, group.groupKey, taskId);
     if (before) return before.repeats === undefined ? { group, taskId, outcome: "task", asked: before } : none("same_picture");
+    if (isSuperseded && !isBegun) return none("earlier_owner");
     const refused = candidateRefusal(group, rules);
     if (refused !== null) return none(refused);
 

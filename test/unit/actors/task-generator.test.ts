@@ -41,6 +41,22 @@ test("each group worth a verdict becomes a task with its own members, its pictur
   expect(tasks[0]?.image).toEqual(new Uint8Array([255, 216, 255]));
 });
 
+test("what a process saw after another had taken its camera over gets no task, unless it got it before", () => {
+  const { ctx, hear } = start();
+  const at = (ownerEpoch: number, seconds: number, messageId: string) =>
+    aDetectionResult({
+      ...{ ownerEpoch, messageId, capturedAt: 1_700_000_000_000 + seconds * 1_000 },
+      trafficGroups: [aGroup({ groupKey: messageId })],
+    });
+  hear(at(5, 0, "m1"));
+  hear(at(6, 5, "m2"));
+  hear(at(5, 9, "m3"));
+  hear(at(5, 0, "m1"));
+  expect((ctx.asked.emits as AssessmentTask[]).map(({ requestId }) => requestId)).toEqual(["m1", "m2", "m1"]);
+  const fact = ctx.asked.saves.find(({ key }) => key === "admission:m3");
+  expect(saved(fact?.bytes)).toMatchObject({ groups: [{ outcome: "none", reason: "earlier_owner" }] });
+});
+
 test("why a group has no task is stored with the request, before anything is settled", () => {
   const { ctx, hear } = start();
   hear(
