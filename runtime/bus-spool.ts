@@ -8,7 +8,7 @@ import type { TopicDefinition } from "../protocols/topic.ts";
 import type { Appended, Bus, Outgoing } from "./bus.ts";
 import { isAway, whenUp } from "./bus-outage.ts";
 import type { Cancel, Clock } from "./clock.ts";
-import { Fault } from "./errors.ts";
+import { Fault, reasonOf } from "./errors.ts";
 import type { Log } from "./log.ts";
 import { partitionOf } from "./partition.ts";
 import type { SpoolRow, SpoolSize, SpoolStore } from "./spool.ts";
@@ -54,6 +54,7 @@ export const spooled = (bus: Bus, ports: SpoolPorts): Bus => {
   let filledAtMs = clock.monotonicMs();
   /** Before its topics are known the bus refuses their records for good. */
   let isEnsured = false;
+  let isFailing = false;
   let closed: Promise<void> | null = null;
 
   const laneOf = ({ topic, key }: Outgoing): string | null => {
@@ -105,10 +106,19 @@ export const spooled = (bus: Bus, ports: SpoolPorts): Bus => {
     lane.cancel();
     if (bus.health().status !== "up") return later(lane);
     lane.draining = drain(lane)
-      .catch(() => later(lane)) // whoever refused has said why
+      .catch((thrown) => {
+        failed(thrown);
+        later(lane);
+      })
       .finally(() => {
         lane.draining = null;
       });
+  };
+  /** A bus that is away has said so itself; another reason is told of once until something is taken again. */
+  const failed = (thrown: unknown) => {
+    if (isFailing || closed !== null || bus.health().status !== "up") return;
+    isFailing = true;
+    log.warn("bus.append-failed", { driver: "spool", reason: reasonOf(thrown) });
   };
   const later = (lane: Lane) => {
     if (closed === null) lane.cancel = whenUp(bus, clock, retryMs, () => pump(lane));
@@ -129,13 +139,14 @@ export const spooled = (bus: Bus, ports: SpoolPorts): Bus => {
     try {
       await bus.append(rows.map(({ seq: _, ...record }) => record));
     } catch (thrown) {
-      if (isRetryable(thrown)) throw thrown;
+      if (!isOfRecord(thrown)) throw thrown;
       if (rows.length > 1) {
         lane.alone = rows.length; // alone each shows whether it is the one
         return;
       }
       for (const { type } of rows) dropped(type, thrown instanceof Fault ? thrown.code : "error");
     }
+    isFailing = false;
     if (lane.alone > 0) lane.alone--;
     await store.remove(lane.name, through);
     measured(store.size());
@@ -226,4 +237,6 @@ export const spooled = (bus: Bus, ports: SpoolPorts): Bus => {
   };
 };
 
-const isRetryable = (thrown: unknown): boolean => !(thrown instanceof Fault) || thrown.retryable;
+/** The record itself cannot be taken. Everything else, such as a right that is missing, may be mended. */
+const isOfRecord = (thrown: unknown): boolean =>
+  thrown instanceof Fault && (thrown.code === "too_large" || thrown.code === "invalid_field");

@@ -54,18 +54,24 @@ const build = (wrap: (bus: Bus) => Bus = (bus) => bus, ports: Partial<SpoolPorts
   const other = toyTopic({ partitions: 1 });
   const dropped: string[] = [];
   const events: string[] = [];
+  const warnings: string[] = [];
   const bus = spooled(wrap(broker.open()), {
     ...quiet,
     store: spool.open(),
     isSpooled: (name) => name === topic.name,
     clock,
-    log: { ...silentLog, info: (event) => void events.push(event) },
+    log: {
+      ...silentLog,
+      info: (event) => void events.push(event),
+      warn: (event, fields) => void warnings.push(`${event} ${fields?.reason}`),
+    },
     dropped: (type, reason) => void dropped.push(`${type} ${reason}`),
     ...ports,
   });
   const texts = async (of = topic) => textsOf(await bus.read(of.name, 0, 0, 1_000));
   const append = (text: string, of = topic) => bus.append([toy(of, "1", text)]);
-  return { clock, broker, spool, topic, other, dropped, events, bus, texts, append, ready: () => bus.ensure([topic, other]) };
+  const ready = () => bus.ensure([topic, other]);
+  return { clock, broker, spool, topic, other, dropped, events, warnings, bus, texts, append, ready };
 };
 
 test("while the bus is away records are acknowledged, and follow in order when it is back", async () => {
@@ -201,6 +207,27 @@ test("closed, it takes nothing more, and leaves what waits", async () => {
   await settlePromises();
   expect(spool.waiting()).toHaveLength(1);
   expect(clock.timers()).toBe(0);
+});
+
+test("what waits is kept while the bus refuses it for a reason that may be mended, and that is said once", async () => {
+  let isForbidden = false;
+  const { clock, broker, spool, bus, texts, append, warnings, ready } = build((behind) => ({
+    ...behind,
+    append: (records) => (isForbidden ? Promise.reject(new Fault("forbidden", "no right")) : behind.append(records)),
+  }));
+  await ready();
+  broker.away();
+  await append("a");
+  await append("b");
+  isForbidden = true;
+  broker.back();
+  await clock.advance(60_000);
+  expect(spool.waiting()).toHaveLength(2);
+  expect(warnings).toEqual(["bus.append-failed no right"]);
+  isForbidden = false;
+  await clock.advance(2_000);
+  expect(await texts()).toEqual(["a", "b"]);
+  await bus.close();
 });
 
 test("a bus that refuses the record for another reason than being away is heard", async () => {
