@@ -9,6 +9,7 @@ import { logIn, setUpAdding } from "./dialogs.ts";
 import { byId, element, setText } from "./dom.ts";
 import { createFeed } from "./feed.ts";
 import { http } from "./http.ts";
+import { createIncidents } from "./incidents.ts";
 import { cameraOf, createModel, noteDetection, noteRisk, noteSnapshot, totalsOf } from "./model.ts";
 import { setUpQuota } from "./quota.ts";
 import { isWord, language, say, timeOfDay } from "./text.ts";
@@ -26,6 +27,8 @@ const board = byId("tiles", HTMLElement);
 const level = byId("level", HTMLSelectElement);
 const nameOf = (id: number): string => model.cameras.get(id)?.name ?? say("camera", { id });
 const feed = createFeed(byId("feed", HTMLElement), byId("no-risks", HTMLElement), nameOf);
+let mayLabel = false;
+const incidents = createIncidents(nameOf, () => mayLabel);
 let client: LiveClient | null = null;
 let feedPlanned = false;
 let unseen = 0;
@@ -136,6 +139,7 @@ const remark = (text: string): void => {
 const take = (message: ServerMessage): void => {
   if (message.type === "connection_ack") {
     reload();
+    void incidents.load().catch(() => {}); // the store is away: what comes is shown all the same
   } else if (message.type === "detection_result") {
     const { cameraId } = message.data;
     if (!tiles.has(cameraId)) reload();
@@ -154,6 +158,8 @@ const take = (message: ServerMessage): void => {
     if (!noteRisk(model, message.data, now())) return;
     announce(message.data);
     planFeed();
+  } else if (message.type === "incident") {
+    incidents.take(message.data);
   } else if (message.type === "lagged") {
     const { missed } = message.data;
     remark(missed < 0 ? say("missedUnknown") : say("missed", { count: missed }));
@@ -209,7 +215,9 @@ const begin = async (): Promise<void> => {
   const logout = byId("logout", HTMLButtonElement);
   logout.hidden = session.open;
   logout.addEventListener("click", () => void http.logout().then(() => location.reload()));
-  byId("add-open", HTMLButtonElement).hidden = !session.open && (await http.session()).role === "viewer";
+  const isViewer = !session.open && (await http.session()).role === "viewer";
+  mayLabel = !isViewer;
+  byId("add-open", HTMLButtonElement).hidden = isViewer;
   await loadCameras(); // so that whatever comes has its name
   for (const result of await http.snapshot()) {
     noteSnapshot(model, result);

@@ -59,6 +59,10 @@ export type QuotaPage = {
   readonly forecast: { readonly camerasByQuota: number | null; readonly camerasByBudget: number | null };
 };
 
+export type IncidentRow = Pick<DataOf<"incident">, "id" | "phase" | "cameraId" | "hazard" | "level" | "openedAt"> & {
+  readonly ack?: DataOf<"incident">["ack"];
+};
+
 export const http = {
   session: () => call<SessionInfo>("GET", "/api/session"),
   login: (token: string) => call<SessionInfo>("POST", "/api/session", { token }),
@@ -66,6 +70,8 @@ export const http = {
   cameras: () => call<{ readonly items: readonly CameraRow[] }>("GET", "/api/cameras").then(({ items }) => items),
   snapshot: () =>
     call<{ readonly streams: readonly DataOf<"detection_result">[] }>("GET", "/api/snapshot").then(({ streams }) => streams),
+  incidents: () => call<{ readonly items: readonly IncidentRow[] }>("GET", "/api/incidents?limit=200").then(({ items }) => items),
+  label: (id: string, label: boolean) => call<IncidentRow>("POST", `/api/incidents/${id}/ack`, { label }),
   quota: () => call<QuotaPage>("GET", "/api/quota"),
   add: (camera: { readonly name: string; readonly url: string; readonly fps: number }) =>
     call<CameraRow>("POST", "/api/cameras", camera),
