@@ -54,6 +54,8 @@ export type LiveClient = {
 const backoffMinMs = 500;
 const backoffMaxMs = 15_000;
 const resumeAgainMs = 1_000;
+/** Refusals that are worth another try. */
+const passing: ReadonlySet<string> = new Set(["unavailable", "rate_limited"]);
 const pingEveryMs = 15_000;
 /** A connection that has said nothing for so long is taken for dead. */
 const silenceMaxMs = 40_000;
@@ -132,8 +134,9 @@ export const connectLive = (options: LiveClientOptions): LiveClient => {
     if (message.type === "resumed") {
       cursor = message.data.cursor;
       isResuming = false;
+      if (message.data.more) resume(cursor);
     }
-    if (message.type === "error" && message.data.inReplyTo === "resume" && message.data.code === "unavailable") {
+    if (message.type === "error" && message.data.inReplyTo === "resume" && passing.has(message.data.code)) {
       cancelResume = clock.after(resumeAgainMs, () => resume(cursor ?? ""));
     }
     if (message.type === "lagged" && message.data.missed > 0 && message.data.cursor !== cursor) {

@@ -63,7 +63,7 @@ export const serverMessages = {
   resumed: message(
     "resumed",
     "The answer to `resume`, behind the events: all up to this cursor were sent. Until then the cursors of events that happen meanwhile are ahead of what was sent.",
-    { cursor: Cursor },
+    { cursor: Cursor, more: z.boolean().describe("There is more behind this cursor: resume from there") },
   ),
   stream_stopped: message("stream_stopped", "A camera is no longer watched.", {
     cameraId: CameraId,

@@ -136,10 +136,10 @@ const createHandlers = ({ live, cameras, probe }: CommandPorts): Handlers => ({
     const from = parseCursor(after);
     if (!from)
       throw new Fault("invalid_field", "data.after: expected a cursor as the server gave it", { details: { field: "after" } });
-    const { events, missed, cursor } = await live.replay(from);
+    const { events, missed, cursor, more } = await live.replay(from);
     if (missed !== 0) send(connection, { type: "lagged", data: { missed, cursor: after } });
     for (const { type, cameraId, wire } of events) if (wants(connection.wish, type, cameraId)) tell(connection, wire);
-    send(connection, { type: "resumed", data: { cursor } });
+    send(connection, { type: "resumed", data: { cursor, more } });
   },
 });
 

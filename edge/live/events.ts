@@ -34,10 +34,12 @@ export type LiveEvent = {
 
 export type Replay = {
   readonly events: readonly LiveEvent[];
-  /** Events that are not among them: more than a replay may hold, or -1 for beyond retention. */
+  /** Events that will not be brought: too many, or -1 for beyond retention. */
   readonly missed: number;
   /** What is not among them and comes later is behind this one. */
   readonly cursor: string;
+  /** Some of it is there already, and is brought by a replay from the cursor. */
+  readonly more: boolean;
 };
 
 export type LiveEvents = {
@@ -46,8 +48,8 @@ export type LiveEvents = {
   readonly stop: () => Promise<void>;
   readonly cursor: () => string;
   /**
-   * Events after `from`, oldest first, at most the newest `replayMax`. Asks the bus only for what is no longer at hand. Before
-   * the topic is followed it is not known what those are: it waits.
+   * Events after `from`, oldest first, about `replayMax` at a time. Asks the bus only for what is no longer at hand. Before the
+   * topic is followed it is not known what those are: it waits.
    */
   readonly replay: (from: Position) => Replay | Promise<Replay>;
   readonly latest: (cameraId: number) => RiskUpdate | null;
@@ -69,6 +71,8 @@ const keptMax = 2_000;
 const keptMaxBytes = 16 * 1024 * 1024;
 const camerasMax = 10_000;
 export const replayMax = 500;
+/** A client that lacks more of one partition gets the newest of them. */
+const backMax = 2_000;
 /** Records per partition that are read again at start, so that the first viewers see what was said last. */
 const preload = 32;
 const retryMinMs = 1_000;
@@ -192,43 +196,58 @@ export const createLiveEvents = ({ bus, clock, log, metrics, publish }: LiveEven
     }
   };
 
-  /** What lies between `from` and `floor`, from the bus: the newest `replayMax`, by time. */
-  const readOlder = async (from: Position, floor: Position): Promise<Omit<Replay, "cursor">> => {
+  /** What lies between `from` and `floor`, from the bus: a page of it, each partition in its order. */
+  const readOlder = async (from: Position, floor: Position) => {
     let missed = 0;
     let lost = false;
+    let isWhole = true;
+    const reached: Record<number, number> = { ...from };
     const records: BusRecord[] = [];
-    for (const { partition, oldest } of await bus.states(topic.name)) {
+    const states = await bus.states(topic.name);
+    const wanted = states.filter(({ partition }) => (from[partition] ?? 0) < (floor[partition] ?? 0));
+    const share = Math.max(1, Math.floor(replayMax / Math.max(1, wanted.length)));
+    for (const { partition, oldest } of wanted) {
       const asked = from[partition] ?? 0;
       const end = floor[partition] ?? 0;
-      if (asked >= end) continue;
       if (asked < oldest) lost = true;
-      const begin = Math.max(asked, oldest, end - replayMax);
+      const begin = Math.max(asked, oldest, end - backMax);
+      const upTo = Math.max(begin, Math.min(end, begin + share));
       missed += begin - Math.max(asked, oldest);
-      records.push(...(await readRange(bus, topic.name, partition, begin, end)));
+      if (upTo < end) isWhole = false;
+      records.push(...(await readRange(bus, topic.name, partition, begin, upTo)));
+      reached[partition] = upTo;
     }
-    const reached: Record<number, number> = { ...from };
+    const told: Record<number, number> = { ...from };
     const events: LiveEvent[] = [];
     for (const record of records.sort((one, other) => one.appendedAtMs - other.appendedAtMs)) {
-      reached[record.partition] = record.offset + 1;
-      const event = read(record, formatCursor(reached));
+      told[record.partition] = record.offset + 1;
+      const event = read(record, formatCursor(told));
       if (event) events.push(event);
     }
-    return { events, missed: lost ? -1 : missed };
-  };
-
-  const newest = (events: readonly LiveEvent[], missed: number, cursor: string): Replay => {
-    const over = Math.max(0, events.length - replayMax);
-    return { events: events.slice(over), missed: missed < 0 ? -1 : missed + over, cursor };
+    return { events, missed: lost ? -1 : missed, reached, isWhole };
   };
 
   const replayAfter = (from: Position): Replay | Promise<Replay> => {
     // Taken before the bus is asked: by its answer the oldest may have left the ring.
     const atHand = ring.after(from);
-    const cursor = formatCursor(position);
+    const now = formatCursor(position);
+    // The first look at the board asks for "what there is": the newest that is at hand will do.
+    if (Object.keys(from).length === 0) {
+      const missed = Math.max(0, atHand.length - replayMax);
+      return { events: atHand.slice(missed), missed, cursor: now, more: false };
+    }
+    const page = (older: readonly LiveEvent[], missed: number, reached: Record<number, number>): Replay => {
+      const taken = atHand.slice(0, Math.max(0, replayMax - older.length));
+      const events = [...older, ...taken];
+      if (taken.length === atHand.length) return { events, missed, cursor: now, more: false };
+      for (const { partition, offset } of taken) reached[partition] = offset + 1;
+      return { events, missed, cursor: formatCursor(reached), more: true };
+    };
     const isOlder = ([partition, offset]: [string, number]) => (from[Number(partition)] ?? 0) < offset;
-    // The first look at the board asks for "what there is": what is at hand will do.
-    if (Object.keys(from).length === 0 || !Object.entries(ring.floor).some(isOlder)) return newest(atHand, 0, cursor);
-    return readOlder(from, { ...ring.floor }).then(({ events, missed }) => newest([...events, ...atHand], missed, cursor));
+    if (!Object.entries(ring.floor).some(isOlder)) return page([], 0, { ...from });
+    return readOlder(from, { ...ring.floor }).then(({ events, missed, reached, isWhole }) =>
+      isWhole ? page(events, missed, reached) : { events, missed, cursor: formatCursor(reached), more: true },
+    );
   };
 
   return {

@@ -79,7 +79,8 @@ describe("a client that resumes", () => {
       if (connection === 2) socket.send(event("c", "1.3"));
       if (connection < 3 && (connection === 1 || after !== null)) socket.close();
       if (connection === 3 && after !== null) {
-        for (const each of [event("b", "1.2"), event("c", "1.3"), frame("resumed", { cursor: "1.3" })]) socket.send(each);
+        for (const each of [event("b", "1.2"), event("c", "1.3"), frame("resumed", { cursor: "1.3", more: false })])
+          socket.send(each);
       }
     });
     const { client, messages } = await listen(port);
@@ -89,13 +90,24 @@ describe("a client that resumes", () => {
     expect(client.cursor()).toBe("1.3");
   });
 
+  test("asks on while there is more", async () => {
+    const { port, asked } = scripted((socket, _connection, after) => {
+      if (after === null) return void socket.send(frame("connection_ack", { message: "", version: "", cursor: "1.9" }));
+      socket.send(event(`after ${after}`, "1.9"));
+      socket.send(frame("resumed", after === "1.1" ? { cursor: "1.5", more: true } : { cursor: "1.9", more: false }));
+    });
+    const { client, messages } = await listen(port, { from: "1.1" });
+    await within(20_000, "two pages", () => messages.filter(({ type }) => type === "resumed").length === 2);
+    expect([asked, client.cursor()]).toEqual([["1.1", "1.5"], "1.9"]);
+  });
+
   test("asks again when the edge cannot say yet", async () => {
     const { port, asked } = scripted((socket, _connection, after) => {
       if (after === null) return void socket.send(frame("connection_ack", { message: "", version: "", cursor: "1.5" }));
       if (asked.length === 1)
         return void socket.send(frame("error", { code: "unavailable", message: "away", inReplyTo: "resume" }));
       socket.send(event("b", "1.2"));
-      socket.send(frame("resumed", { cursor: "1.5" }));
+      socket.send(frame("resumed", { cursor: "1.5", more: false }));
     });
     const { messages } = await listen(port, { from: "1.1" });
     await within(20_000, "the end of the resumption", () => messages.some(({ type }) => type === "resumed"));

@@ -259,7 +259,7 @@ const websocketMessages: readonly (ClientMessage | ServerMessage)[] = [
   { type: "pong", data: {} },
   { type: "error", data: { code: "bad_json", message: "expected an object", inReplyTo: "ping" } },
   { type: "lagged", data: { missed: -1, cursor } },
-  { type: "resumed", data: { cursor } },
+  { type: "resumed", data: { cursor, more: true } },
   { type: "stream_stopped", data: { cameraId: 1, reason: "asked for" } },
   { type: "camera_status", data: statusFields },
   { type: "detection_result", data: { ...liveFields, frame: "data:image/jpeg;base64,/9g=" } },

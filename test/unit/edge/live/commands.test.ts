@@ -174,9 +174,9 @@ describe("resume", () => {
     socket.sent.length = 0;
     await ask({ type: "subscribe", data: { cameraIds: [2] } });
     const answers = await ask({ type: "resume", data: { after: "" } });
-    expect(answers.map(({ type, data }) => [type, data.id ?? data.cursor])).toEqual([
+    expect(answers.map(({ type, data }) => [type, data.id ?? data])).toEqual([
       ["risk_update", updates[1]?.id],
-      ["resumed", "1.1,2.1"],
+      ["resumed", { cursor: "1.1,2.1", more: false }],
     ]);
   });
 });

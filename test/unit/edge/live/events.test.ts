@@ -6,6 +6,9 @@ import { createMetrics } from "../../../../runtime/metrics.ts";
 import { type ArrayBus, aRiskUpdate, arrayBus, asOutgoing } from "../../../support/edge.ts";
 import { settlePromises, virtualClock } from "../../../support/virtual-clock.ts";
 
+/** Records of a partition that are at hand from the start. */
+const preloaded = 32;
+
 const setUp = async (bus: ArrayBus = arrayBus()) => {
   const clock = virtualClock();
   const metrics = createMetrics();
@@ -128,36 +131,56 @@ describe("resuming", () => {
     expect([idsOf(replayed), missed]).toEqual([ids.slice(30), 30]);
   });
 
-  test("every event is either brought or counted as missed, from any cursor", async () => {
+  test("page after page, every event is brought once, from any cursor", async () => {
     const bus = arrayBus();
-    await put(bus, 1, 400);
-    await put(bus, 2, 400);
+    const early = [await put(bus, 1, 700), await put(bus, 2, 700)] as const;
     const { events } = await setUp(bus);
-    await put(bus, 1, 300);
-    for (const [one, two] of [
+    const late = await put(bus, 1, 900);
+    const [one, two] = [[...early[0], ...late], early[1]];
+    for (const [first, second] of [
       [1, 1],
-      [380, 1],
-      [400, 399],
-      [699, 400],
-      [700, 400],
-      [100, 400],
+      [680, 1],
+      [700, 699],
+      [1_599, 700],
+      [1_600, 700],
+      [100, 700],
     ] as const) {
-      const { events: replayed, missed } = await events.replay({ 1: one, 2: two });
-      expect(replayed.length + missed).toBe(700 - one + (400 - two));
+      const brought: string[] = [];
+      let from = { 1: first, 2: second } as ReturnType<typeof at>;
+      for (let pages = 0, more = true; more && pages < 20; pages++) {
+        const page = await events.replay(from);
+        expect([page.missed, page.events.length <= replayMax]).toEqual([0, true]);
+        brought.push(...idsOf(page.events));
+        from = at(page.cursor);
+        more = page.more;
+      }
+      expect(brought.toSorted()).toEqual([...one.slice(first), ...two.slice(second)].toSorted());
     }
+  });
+
+  test("a client that lacks thousands of one partition gets the newest of them, and is told how many it does not get", async () => {
+    const bus = arrayBus();
+    const ids = await put(bus, 1, 2_500);
+    const { events } = await setUp(bus);
+    const { events: replayed, missed, more } = await events.replay({ 1: 10 });
+    const newest = ids.length - preloaded - 2_000;
+    expect([missed, more, replayed[0]?.id]).toEqual([newest - 10, true, ids[newest]]);
   });
 
   test("an event that leaves the ring while the bus is read is brought all the same", async () => {
     const bus = arrayBus();
-    await put(bus, 1, 100);
+    const ids = await put(bus, 1, 100);
     const { events } = await setUp(bus);
-    await put(bus, 1, 1_900);
+    ids.push(...(await put(bus, 1, 1_900)));
     const pending = events.replay({ 1: 1_600, 2: 0, 3: 0 }); // at hand
     const older = events.replay({ 1: 60 }); // needs the bus
     await put(bus, 1, 600); // pushes a quarter out
     expect((await pending).events).toHaveLength(400);
-    const { events: replayed, missed } = await older;
-    expect(replayed.length + missed).toBe(2_000 - 60);
+    const { events: first, cursor, missed } = await older;
+    const { events: second } = await events.replay(at(cursor));
+    const brought = [...idsOf(first), ...idsOf(second)];
+    expect([brought, missed]).toEqual([ids.slice(60, 60 + brought.length), 0]);
+    expect(brought.length).toBeGreaterThan(replayMax);
   });
 
   test("what is kept at hand is bounded; older events come from the bus", async () => {
@@ -166,6 +189,6 @@ describe("resuming", () => {
     const { events: replayed, missed } = await events.replay({ 1: 2_200 });
     expect([idsOf(replayed), missed]).toEqual([ids.slice(2_200), 0]);
     const older = await events.replay({ 1: 100 });
-    expect([idsOf(older.events), older.missed]).toEqual([ids.slice(-replayMax), 2_500 - replayMax]);
+    expect([idsOf(older.events), older.missed, older.more]).toEqual([ids.slice(100, 100 + replayMax), 0, true]);
   });
 });
