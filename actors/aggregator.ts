@@ -2,7 +2,7 @@
  * Merges the verdicts of a frame: each result goes out at once as a revision, the last one is final. Results that tell of a
  * danger are sightings of an incident, which goes on until nothing was heard of it for a while.
  */
-import { Incident, incidentFacts } from "../protocols/incident.ts";
+import { Incident, incidentFacts, incidentRecordId } from "../protocols/incident.ts";
 import { topics } from "../protocols/topics.ts";
 import type { AssessmentResult, RiskUpdate } from "../protocols/verdict.ts";
 import { actor, type Context } from "../runtime/actor.ts";
@@ -48,7 +48,7 @@ type NotLookedUp = { readonly type: "not-looked-up" };
 /** The store was away at the start: what it keeps is asked for until it answers. */
 type LoadKept = { readonly type: "load-kept" };
 type NotLoadedKept = { readonly type: "not-loaded-kept" };
-type LoadedKept = { readonly type: "loaded-kept"; readonly kept: readonly Incident[] };
+type LoadedKept = { readonly type: "loaded-kept" } & KeptOfAll;
 /** Cameras that another process goes on with, by the partitions that were taken away. */
 type Gone = { readonly type: "gone"; readonly partitions: readonly number[]; readonly of: number };
 type Told = RiskUpdate | Incident;
@@ -64,7 +64,15 @@ type Receives =
   | LoadKept
   | LoadedKept
   | NotLoadedKept;
-type Loaded = { readonly told: readonly Told[]; readonly kept: readonly Incident[] | null; readonly store: Store };
+/** What the store keeps, and what of it the topic lacks, whoever was to tell it. */
+type KeptOfAll = { readonly kept: readonly Incident[]; readonly untold: readonly Incident[] };
+type Loaded = {
+  readonly told: readonly Told[];
+  /** Null while the store is away. */
+  readonly found: KeptOfAll | null;
+  readonly lookUp: () => Promise<KeptOfAll>;
+  readonly store: Store;
+};
 
 export type AggregatorArgs = {
   readonly deadlineMs: number;
@@ -82,12 +90,15 @@ type State = {
   readonly requests: Map<string, Request>;
   readonly open: OpenIncidents;
   readonly ended: EndedIncidents;
+  readonly lookUp: Loaded["lookUp"];
   readonly store: Store;
 };
 type AggregatorContext = Context<Receives, Told>;
 
 const requestsMax = 50_000;
 const riskTypesMax = 50;
+const isIncident = (told: Told): told is Incident => told.type === "incident";
+
 const lookForQuietMs = 1_000;
 const loadAgainMs = 1_000;
 
@@ -96,27 +107,32 @@ export const aggregator = actor<AggregatorArgs, State, Receives, Told, Loaded>({
   mailbox: { capacity: 1_024, overflow: "pause-source" },
 
   /** Without the store the topic tells what was said lately, and verdicts go on; older incidents are taken up when it is back. */
-  async load({ deadlineMs, outageMs, metrics }, { recent, store, clock }) {
+  async load({ deadlineMs, outageMs, metrics }, { recent, recentOfAll, store, clock }) {
     const sinceMs = clock.nowMs() - deadlineMs - outageMs;
+    const lookUp = async (): Promise<KeptOfAll> => {
+      const kept = await loadKept(store);
+      const told = kept.length === 0 ? [] : await recentOfAll(topics.incidents, clock.nowMs() - deadlineMs - outageMs);
+      return { kept, untold: untold(kept, told.filter(isIncident)) };
+    };
     const away = () => {
       metrics.pipelineErrors.inc({ error_type: "store_failed", component: "aggregator" });
       return null;
     };
-    const [told, kept] = await Promise.all([recent(topics.incidents, sinceMs), loadKept(store).catch(away)]);
-    return { told, kept, store };
+    const [told, found] = await Promise.all([recent(topics.incidents, sinceMs), lookUp().catch(away)]);
+    return { told, found, lookUp, store };
   },
 
   adopt: ({ deadlineMs, outageMs }, { recent, clock }) => recent(topics.incidents, clock.nowMs() - deadlineMs - outageMs),
   part: ({ partitions, of }) => ({ type: "gone", partitions: [...partitions], of }),
 
-  start(args, ctx, { told, kept, store }) {
-    const incidents = told.filter((each) => each.type === "incident");
-    const known = [...(kept ?? []), ...incidents];
-    const state: State = { args, requests: new Map(), open: openOf(known, ctx.nowMs()), ended: endedOf(known), store };
+  start(args, ctx, { told, found, lookUp, store }) {
+    const known = [...(found?.kept ?? []), ...told.filter(isIncident)];
+    const incidents = { open: openOf(known, ctx.nowMs()), ended: endedOf(known) };
+    const state: State = { args, requests: new Map(), ...incidents, lookUp, store };
     for (const update of told) if (update.type === "risk_update") learn(state, update);
     for (const request of state.requests.values()) if (!request.final) expect(state, request, ctx);
-    for (const incident of untold(kept ?? [], incidents)) ctx.emit(incident); // under its id: who has it is not told again
-    if (kept === null) ctx.timers.after("load-kept", loadAgainMs, { type: "load-kept" });
+    for (const incident of found?.untold ?? []) ctx.emit(incident); // under its id: who has it is not told again
+    if (found === null) ctx.timers.after("load-kept", loadAgainMs, { type: "load-kept" });
     // From here and from its own turns only, so that it holds no cause: an incident may last for hours.
     ctx.timers.after("look-for-quiet", lookForQuietMs, { type: "look-for-quiet" });
     return state;
@@ -208,15 +224,17 @@ export const aggregator = actor<AggregatorArgs, State, Receives, Told, Loaded>({
 
     "load-kept": (state, _message, ctx) => {
       ctx.pipe(
-        () => loadKept(state.store),
-        (kept) => ({ type: "loaded-kept", kept }),
+        state.lookUp,
+        (found) => ({ type: "loaded-kept", ...found }),
         () => ({ type: "not-loaded-kept" }),
       );
       return state;
     },
 
-    "loaded-kept": (state, { kept }, ctx) => {
-      for (const incident of inheritKept(state, kept, ctx.nowMs())) ctx.emit(incident);
+    "loaded-kept": (state, { kept, untold }, ctx) => {
+      const ids = new Set(untold.map(incidentRecordId));
+      const news = inheritKept(state, kept, ctx.nowMs());
+      for (const incident of news) if (ids.has(incidentRecordId(incident))) ctx.emit(incident);
       return state;
     },
 

@@ -100,6 +100,8 @@ export type LoadPorts = {
    * processes share the topic that the stage takes: those of the keys that it has.
    */
   readonly recent: <M extends Tagged>(topic: TopicDefinition<M>, sinceMs: number) => Promise<readonly M[]>;
+  /** The same of all keys, whoever has them. */
+  readonly recentOfAll: LoadPorts["recent"];
 };
 
 export type ActorDefinition<Args, State, Receives extends Tagged, Emits extends Tagged = never, Loaded = undefined> = {

@@ -258,6 +258,7 @@ export const openInlet = async (
     const reading: LoadPorts = {
       ...{ store, clock, log },
       recent: (from, sinceMs) => recentMessages(bus, codec, from, sinceMs, held),
+      recentOfAll: ports.recentOfAll,
     };
     const known: readonly Tagged[] = await definition.adopt(args, reading);
     for (const message of known) await hear(message);

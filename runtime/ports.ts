@@ -33,6 +33,7 @@ export type World = {
 
 export type CellPorts = World & {
   readonly recent: LoadPorts["recent"];
+  readonly recentOfAll: LoadPorts["recent"];
   readonly newTrace: () => string;
   /** The record that carries the message; throws when no topic does. */
   readonly recordOf: (message: Tagged, trace: string) => Outgoing;

@@ -106,12 +106,13 @@ export const startSystem = async (
   };
 
   const newTrace = () => traceId(world.random);
+  const recent: NodePorts["recent"] = (topic, sinceMs) => recentMessages(world.bus, world.codec, topic, sinceMs);
   const ports: NodePorts = {
     ...world,
     routes,
     dynamics,
     newTrace,
-    recent: (topic, sinceMs) => recentMessages(world.bus, world.codec, topic, sinceMs),
+    ...{ recent, recentOfAll: recent },
     recordOf,
     route,
     deadLetter,

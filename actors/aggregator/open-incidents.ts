@@ -22,8 +22,8 @@ const endedIdsMax = 50_000;
 const pageMax = 1_000;
 
 const { ttlMs } = incidentFacts;
-/** So long it can be told again that one has ended, when its record was lost in a crash. */
-const endedTtlMs = 15 * 60_000;
+/** So long it can be told again that one has ended, when its record was lost in a crash: no longer than the topic is read back. */
+const endedTtlMs = 10 * 60_000;
 
 export const readIncident = (bytes: Uint8Array): Incident | null => {
   try {
@@ -90,7 +90,7 @@ export const endedOf = (incidents: Iterable<Incident>): EndedIncidents => {
   return ended;
 };
 
-/** Takes in what the store was asked for late; returns what was not told of it. What was heard meanwhile stands. */
+/** Takes in what the store was asked for late; returns what is news of it. What was heard meanwhile stands. */
 export const inheritKept = (
   { open, ended }: { readonly open: OpenIncidents; readonly ended: EndedIncidents },
   kept: readonly Incident[],

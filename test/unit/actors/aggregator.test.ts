@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { factsOf, readIncident } from "../../../actors/aggregator/open-incidents.ts";
+import { factsOf, loadKept, readIncident, untold } from "../../../actors/aggregator/open-incidents.ts";
 import { type AggregatorArgs, aggregator } from "../../../actors/aggregator.ts";
 import { newMemory } from "../../../actors/task-generator/memory.ts";
 import { type TaskGeneratorReceives, taskGenerator } from "../../../actors/task-generator.ts";
@@ -25,7 +25,11 @@ const start = (
 ) => {
   const ctx = context();
   const args = { deadlineMs: 10_000, graceMs: 5_000, outageMs: 60_000, metrics: createMetrics(), ...more };
-  const state = aggregator.start(args, ctx, { told, kept, store });
+  const incidents = told.filter((each) => each.type === "incident");
+  const withUntold = (all: readonly Incident[]) => ({ kept: all, untold: untold(all, incidents) });
+  const lookUp = async () => withUntold(await loadKept(store));
+  const found = kept && withUntold(kept);
+  const state = aggregator.start(args, ctx, { told, found, lookUp, store });
   return {
     ctx,
     hear: (task: AssessmentTask, verdict: Partial<Verdict> = {}, more: Partial<AssessmentResult> = {}) =>
@@ -345,7 +349,24 @@ describe("incidents", () => {
     const store = { ...createMemoryStore({ clock: systemClock }), list: () => Promise.reject(new Error("away")) };
     const args = { deadlineMs: 10_000, graceMs: 5_000, outageMs: 60_000, metrics: createMetrics() };
     const sources = { recent: async () => [], store, clock: systemClock } as never; // those that are asked
-    expect(await aggregator.load?.(args, sources, "")).toMatchObject({ told: [], kept: null });
+    expect(await aggregator.load?.(args, sources, "")).toMatchObject({ told: [], found: null });
+  });
+
+  test("a start in a process that has no part of the topic yet tells nothing again that was told by whoever had it", async () => {
+    const before = start();
+    before.hear(first, {}, { hazards });
+    before.hear(second, {}, { hazards });
+    const [old, incident] = before.incidents();
+    if (!old || !incident) throw new Error("an incident opens");
+    const store = createMemoryStore({ clock: systemClock });
+    await store.put(factsOf(incident));
+    const args = { deadlineMs: 10_000, graceMs: 5_000, outageMs: 60_000, metrics: createMetrics() };
+    const foundBeside = async (told: readonly Incident[]) => {
+      const sources = { recent: async () => [], recentOfAll: async () => told, store, clock: systemClock } as never; // those that are asked
+      return (await aggregator.load?.(args, sources, ""))?.found;
+    };
+    expect(await foundBeside([old, incident])).toEqual({ kept: [incident], untold: [] });
+    expect(await foundBeside([old])).toEqual({ kept: [incident], untold: [incident] });
   });
 
   test("one goes with its partition: the new owner goes on with it, the old one forgets it", () => {
