@@ -123,21 +123,25 @@ export const startPlant = async (options: ChaosOptions): Promise<Plant> => {
     if (what !== null) absences[absences.indexOf(open)] = { ...open, toMs: systemClock.nowMs() };
   };
   const wait = (ms: number) => new Promise<void>((resolve) => void systemClock.after(ms, resolve));
-  const busy: Record<ServiceName, Promise<void>> = { broker: Promise.resolve(), redis: Promise.resolve() };
-  /** One outage of a service at a time. */
-  const oneAtATime = (service: ServiceName, work: () => Promise<void>): Promise<void> => {
-    const mine = busy[service].then(work);
-    busy[service] = mine.catch(() => {});
+  const busy = new Map<ServiceName | RoleName, Promise<void>>();
+  /** What is away already cannot be killed: the next fault of the same waits until it is there again. */
+  const oneAtATime = (what: ServiceName | RoleName, work: () => Promise<void>): Promise<void> => {
+    const mine = (busy.get(what) ?? Promise.resolve()).then(work);
+    busy.set(
+      what,
+      mine.catch(() => {}),
+    );
     return mine;
   };
 
-  const killRole = async (role: RoleName, awayMs: number): Promise<void> => {
-    await during(role === "scheduler" ? role : null, async () => {
-      await processes.kill(role);
-      await wait(awayMs);
-      processes.start(role);
-    });
-  };
+  const killRole = (role: RoleName, awayMs: number): Promise<void> =>
+    oneAtATime(role, () =>
+      during(role === "scheduler" ? role : null, async () => {
+        await processes.kill(role);
+        await wait(awayMs);
+        processes.start(role);
+      }),
+    );
   const killService = (service: ServiceName, awayMs: number): Promise<void> =>
     oneAtATime(service, () =>
       during(service === "redis" ? service : null, async () => {
