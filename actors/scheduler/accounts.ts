@@ -55,7 +55,10 @@ const Second = z.object({ agoMs: z.number().min(0), calls: z.int().min(0), token
 const KeptFact = z.object({
   atMs: z.number(),
   isEnd: z.boolean(),
-  groups: z.record(z.string(), z.object({ format: z.enum(formats), seconds: z.array(Second) })),
+  groups: z.record(
+    z.string(),
+    z.object({ format: z.enum(formats), pictures: z.boolean().default(true), seconds: z.array(Second) }),
+  ),
   overall: z.array(Second),
 });
 

@@ -252,6 +252,7 @@ export const createDesk = <Task extends DeskTask>(ports: DeskPorts<Task>, settin
       case "aborted":
         return; // the caller has been told by its signal
       case "retry-plain":
+      case "retry-unseen":
       case "park-key":
         return again(entry, 0, null);
       case "park-model":

@@ -65,12 +65,18 @@ export type Group = {
   readonly pardon: () => void;
 };
 
-export type KeptGroup = { readonly format: Format; readonly seconds: readonly Second[] };
+export type KeptGroup = {
+  readonly format: Format;
+  /** Whether the model takes pictures, as far as is known. */
+  readonly pictures: boolean;
+  readonly seconds: readonly Second[];
+};
 
 /** One call of a group. */
 export type Ticket = {
   readonly takenAtMs: number;
   readonly format: Format;
+  readonly pictures: boolean;
   /** The task's figure, before any correction. */
   readonly tokens: number;
   /** Of the limits that were in force. */
@@ -100,6 +106,7 @@ export const createGroup = (first: QuotaGroup, headroom: number, inFlightCeiling
   let concurrency = createConcurrency(spec.maxInFlight ?? inFlightCeiling);
   let standing = goodStanding();
   let format: Format = firstFormat;
+  let pictures = true;
   let inFlight = 0;
   const breaker = createBreaker();
   const slowStart = createSlowStart();
@@ -159,6 +166,7 @@ export const createGroup = (first: QuotaGroup, headroom: number, inFlightCeiling
         standing = goodStanding();
         breaker.reset();
         format = firstFormat;
+        pictures = true;
       }
       if (isSame) return;
       limit = sendLimit(next.limits, headroom);
@@ -184,7 +192,7 @@ export const createGroup = (first: QuotaGroup, headroom: number, inFlightCeiling
       history.add(nowMs, guessed);
       const inForce = limit;
       const sent = inForce.take(nowMs, guessed);
-      return { takenAtMs: nowMs, format, tokens, settle: (used) => inForce.settle(sent, used) };
+      return { takenAtMs: nowMs, format, pictures, tokens, settle: (used) => inForce.settle(sent, used) };
     },
     release(ticket, outcome, isBlamed, nowMs) {
       const { takenAtMs } = ticket;
@@ -206,6 +214,11 @@ export const createGroup = (first: QuotaGroup, headroom: number, inFlightCeiling
           changes.push({ what: `answers asked for as ${next}`, reason: outcome.reason });
           break;
         }
+        case "retry-unseen":
+          if (!pictures) break; // learned from another call
+          pictures = false;
+          changes.push({ what: "asked without pictures", reason: outcome.reason });
+          break;
         case "park-model":
           pause(nowMs, parkedModelMs, outcome.reason);
           standing.isParked = true;
@@ -227,14 +240,16 @@ export const createGroup = (first: QuotaGroup, headroom: number, inFlightCeiling
     },
     used: (nowMs) => limit.used(nowMs),
     slowedTo: (nowMs) => slowStart.rps(nowMs),
-    kept: (nowMs) => ({ format, seconds: history.seconds(nowMs) }),
+    kept: (nowMs) => ({ format, pictures, seconds: history.seconds(nowMs) }),
     recall(kept, nowMs) {
       format = kept.format;
+      pictures = kept.pictures;
       for (const { agoMs, calls, tokens } of kept.seconds) history.add(nowMs - agoMs, tokens, calls);
       replay(limit, kept.seconds, nowMs);
     },
     pardon() {
       standing = goodStanding();
+      pictures = true;
       breaker.reset();
     },
   };

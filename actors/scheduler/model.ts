@@ -49,6 +49,7 @@ const tokensMax = 800;
 /** Of a question and its answer, before providers have said: the prompt, a crop of 640 × 640, the answer; then each object. */
 const [questionTokens, pictureTokens, objectTokens] = [1_100, 550, 40];
 const complaintTokens = 50;
+const noPicture = new Uint8Array();
 /** As long as the task itself is kept. */
 const answerTtlMs = 2 * 3_600_000;
 /** A store that hangs costs a copy after a crash at most; a verdict that comes too late costs the verdict. */
@@ -98,10 +99,11 @@ export const createModelAssessor = (settings: ModelSettings, ports: ModelPorts):
 
   const call = (seat: Seat, task: Question, timeoutMs: number, signal: AbortSignal) => {
     const { baseUrl, model } = seat.group;
-    const { image, taskId: requestId } = task;
+    const { taskId: requestId } = task;
+    const image = seat.pictures ? task.image : noPicture;
     const request = { baseUrl, model, apiKey: seat.secret, format: seat.format, tokensMax, timeoutMs, image, requestId };
     const repair = task.repair && renderRepair(prompt, task.repair);
-    return callChat({ fetch, clock }, { ...request, ...renderPrompt(prompt, task), repair }, signal);
+    return callChat({ fetch, clock }, { ...request, ...renderPrompt(prompt, { ...task, image }), repair }, signal);
   };
   const called = (record: CallRecord<Question>) => {
     const { task, seat, outcome, usage, durationMs } = record;

@@ -116,7 +116,11 @@ const send = async (fetch: Fetch, request: ChatRequest, clock: Clock, signal: Ab
   });
   const body = await readBody(response);
   if (response.ok) return body === null ? { action: "bad-answer", reason: "the response is longer than 1 MiB" } : answerOf(body);
-  return classify(response.status, body ?? "", response.headers, { nowMs: clock.nowMs(), format: request.format });
+  return classify(response.status, body ?? "", response.headers, {
+    nowMs: clock.nowMs(),
+    format: request.format,
+    hasPicture: request.image.byteLength > 0,
+  });
 };
 
 /** Never rejects. Ends at the timeout or the abort even if `fetch` heeds neither. */

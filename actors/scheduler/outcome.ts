@@ -6,7 +6,7 @@ export type Usage = { readonly promptTokens: number; readonly completionTokens: 
 
 /**
  * `retry-elsewhere` trouble of a provider · `retry-after` the whole group must slow down · `retry-plain` the model takes no
- * such form of answer · `park-key` this key is of no use · `park-model` this address or model is of no use · `give-up` this question is
+ * such form of answer · `retry-unseen` the model takes no pictures · `park-key` this key is of no use · `park-model` this address or model is of no use · `give-up` this question is
  * refused · `bad-answer` answered, but not with text · `aborted` by ourselves.
  */
 export type CallOutcome =
@@ -19,7 +19,10 @@ export type CallOutcome =
       readonly afterMs: number | null;
       readonly reason: string;
     }
-  | { readonly action: "retry-plain" | "park-key" | "park-model" | "give-up" | "aborted"; readonly reason: string }
+  | {
+      readonly action: "retry-plain" | "retry-unseen" | "park-key" | "park-model" | "give-up" | "aborted";
+      readonly reason: string;
+    }
   | { readonly action: "bad-answer"; readonly reason: string; readonly usage?: Usage };
 
 const reasonMax = 200;
@@ -76,17 +79,33 @@ const throttled = (words: string, afterMs: number | null, reason: string): CallO
   return { action: "retry-after", cause: "requests", afterMs, reason };
 };
 
+/** Said of the model, not of this picture: OpenAI, vLLM, OpenRouter, llama.cpp, Ollama, DeepSeek. */
+const takesNoPictures = new RegExp(
+  [
+    "image_url is only supported by certain models",
+    "(not|n't) support[^.]{0,40}\\b(images?|image_url|vision|multi-?modal)\\b(?! (format|type|size))",
+    "\\bimages?( input)?s? (is|are) not supported",
+    "not a multi-?modal model",
+    "no endpoints found that support image",
+    "missing data required for image input",
+    "unknown variant .?image_url",
+  ].join("|"),
+  "i",
+);
+
 export const classify = (
   status: number,
   body: string,
   headers: Headers,
-  asked: { readonly nowMs: number; readonly format: Format },
+  asked: { readonly nowMs: number; readonly format: Format; readonly hasPicture: boolean },
 ): CallOutcome => {
   const words = wordsOf(body);
   const reason = `HTTP ${status}${words.trim() === "" ? "" : `: ${words.trim()}`}`;
   const afterMs = retryAfterMs(headers, asked.nowMs);
   if (status === 429) return throttled(words, afterMs, reason);
   if (status === 401 || status === 402 || status === 403) return { action: "park-key", reason };
+  if (asked.hasPicture && status >= 400 && status !== 408 && takesNoPictures.test(words))
+    return { action: "retry-unseen", reason };
   if (status === 404 || status === 405 || status === 410 || (status >= 300 && status < 400))
     return { action: "park-model", reason };
   if (status === 408) return { action: "retry-elsewhere", cause: "timeout", reason };

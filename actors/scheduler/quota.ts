@@ -29,6 +29,8 @@ export type Seat = {
   readonly secret: string;
   /** How this group's model is asked for the form of its answer. */
   readonly format: Format;
+  /** Whether its model takes pictures, as far as is known. */
+  readonly pictures: boolean;
   readonly takenAtMs: number;
 };
 
@@ -123,7 +125,8 @@ export const createQuota = (settings: QuotaSettings): Quota => {
     history.add(nowMs, guessed);
     sends++;
     const ticket = group.take(nowMs, tokens);
-    const seat: Seat = { group: group.spec(), keyId: key.id, secret: key.secret, format: ticket.format, takenAtMs: nowMs };
+    const { format, pictures } = ticket;
+    const seat: Seat = { group: group.spec(), keyId: key.id, secret: key.secret, format, pictures, takenAtMs: nowMs };
     uses.set(seat, { use, group, ticket, settleOverall: (used) => overall.settle(sent, used) });
     return seat;
   };

@@ -88,6 +88,21 @@ describe("a restart", () => {
     await clock.advance(2_000);
     expect(second.quota.take(clock.monotonicMs(), null)?.format).toBe("json_object");
   });
+  test("remembers that a model takes no pictures, until someone enables a key of it", async () => {
+    const clock = virtualClock();
+    const store = createMemoryStore({ clock });
+    const first = await begun(store, clock);
+    const seat = first.quota.take(0, null);
+    expect(seat?.pictures).toBe(true);
+    if (seat) first.quota.release(seat, { action: "retry-unseen", reason: "HTTP 400" }, true, 0);
+    await leave(first, store, clock, true);
+    const second = await begun(store, clock);
+    await clock.advance(2_000);
+    const again = second.quota.take(clock.monotonicMs(), null);
+    expect(again?.pictures).toBe(false);
+    if (again) second.enable(again.group.name, again.keyId);
+    expect(second.quota.take(clock.monotonicMs(), null)?.pictures).toBe(true);
+  });
   test("keeps the ledger of the day", async () => {
     const clock = virtualClock();
     const store = createMemoryStore({ clock });

@@ -266,6 +266,20 @@ describe("retrying", () => {
       { first: "answered", second: "answered" },
     ]);
   });
+  test("a model that takes no pictures is asked again without, at once and once", async () => {
+    const { assess, clock, calls, ends } = aDesk({
+      retriesMax: 0,
+      answering: ({ seat, end }) => end(seat.pictures ? { action: "retry-unseen", reason: "HTTP 400" } : answer),
+    });
+    assess("first");
+    await clock.advance(0);
+    assess("second");
+    await clock.advance(0);
+    expect([calls.map(({ seat }) => seat.pictures), ends()]).toEqual([
+      [true, false, false],
+      { first: "answered", second: "answered" },
+    ]);
+  });
   test("has an end even where every call asks for another", async () => {
     const { assess, clock, calls, ended } = aDesk({
       answering: ({ end }) => end({ action: "retry-after", cause: "requests", afterMs: 1, reason: "HTTP 429" }),

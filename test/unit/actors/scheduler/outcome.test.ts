@@ -4,8 +4,13 @@ import { classify, maskedReason, retryAfterMs } from "../../../../actors/schedul
 
 const nowMs = Date.UTC(2026, 0, 1);
 const error = (message: string, code = "") => JSON.stringify({ error: { message, type: code, code } });
-const outcome = (status: number, body = "", headers: Record<string, string> = {}, format: Format = "json_object") =>
-  classify(status, body, new Headers(headers), { nowMs, format });
+const outcome = (
+  status: number,
+  body = "",
+  headers: Record<string, string> = {},
+  format: Format = "json_object",
+  hasPicture = true,
+) => classify(status, body, new Headers(headers), { nowMs, format, hasPicture });
 
 describe("what a refusal means", () => {
   const rows: readonly [string, number, string, object][] = [
@@ -79,6 +84,28 @@ describe("what a refusal means", () => {
     ],
   ];
   test.each(rows)("%s", (_, status, body, expected) => expect(outcome(status, body)).toMatchObject(expected));
+
+  const blind: readonly [string, number, string][] = [
+    ["OpenAI", 400, error("Invalid content type. image_url is only supported by certain models.")],
+    ["vLLM", 400, error("At most 0 image(s) may be provided: qwen2.5-7b is not a multimodal model")],
+    ["OpenRouter", 404, error("No endpoints found that support image input")],
+    ["llama.cpp", 500, error("image input is not supported - hint: you may need to provide the mmproj")],
+    ["Ollama", 500, error("this model is missing data required for image input")],
+    ["DeepSeek", 400, error("unknown variant `image_url`, expected `text`")],
+    ["others", 422, error("The model text-1 does not support images.")],
+  ];
+  test.each(blind)("a model that takes no pictures, in the words of %s", (_, status, body) => {
+    expect(outcome(status, body)).toMatchObject({ action: "retry-unseen" });
+    expect(outcome(status, body, {}, "text", false)).not.toMatchObject({ action: "retry-unseen" });
+  });
+  test("a picture that is refused for itself says nothing of others", () => {
+    for (const words of [
+      "The model does not support image format webp.",
+      "Failed to decode the image.",
+      "The image is too large.",
+    ])
+      expect(outcome(400, error(words))).not.toMatchObject({ action: "retry-unseen" });
+  });
 
   test("a complaint about JSON mode that was not asked for is no reason to ask without it", () => {
     expect(outcome(400, error("response_format is wrong"), {}, "text")).toMatchObject({ action: "give-up" });
