@@ -39,18 +39,17 @@ const isTwofold = (text: string): boolean => /"(risk_?level|level|verdict|confid
 
 /** In order of appearance; an empty list holds no JSON, null ends within thoughts. */
 export const jsonValues = (text: string): Found[] | null => {
-  const said = withoutThoughts(text);
-  if (said === null) return null;
-  const isLong = said.length > textMax;
-  const answer = said
-    .slice(0, textMax)
-    .replace(/^\uFEFF/, "")
-    .trim();
-  const whole = parsed(answer);
-  // Encoded twice; shorter each time, so it ends.
-  if (typeof whole?.value === "string") return jsonValues(whole.value);
-  if (whole && !isTwofold(answer)) return [{ value: whole.value, isCut: false }];
+  // Most answers are JSON and nothing else.
+  const whole = text.length <= textMax ? parsed(text.trim()) : null;
+  if (typeof whole?.value === "string") return jsonValues(whole.value); // encoded twice; shorter each time, so it ends
+  if (whole && !isTwofold(text)) return [{ value: whole.value, isCut: false }];
+  const said = whole ? text : withoutThoughts(text);
+  return said === null ? null : within(said);
+};
 
+const within = (said: string): Found[] => {
+  const isLong = said.length > textMax;
+  const answer = said.slice(0, textMax);
   const found: Found[] = [];
   let [starts, read] = [0, 0];
   for (let at = 0; at < answer.length && starts < startsMax && read < readMax; at++) {

@@ -23,19 +23,37 @@ const failureRateMin = 0.5;
 const [pauseMinMs, pauseMaxMs] = [5_000, 60_000];
 
 export const createBreaker = (): Breaker => {
+  /** Oldest first; those before `gone` have left the window. Counted as they come and go: it is asked at every call. */
   let recent: { readonly atMs: number; readonly succeeded: boolean }[] = [];
+  let gone = 0;
+  let failures = 0;
+  const forget = () => {
+    recent = [];
+    gone = 0;
+    failures = 0;
+  };
+  const prune = (nowMs: number) => {
+    for (; gone < recent.length; gone++) {
+      const oldest = recent[gone];
+      if (!oldest || (oldest.atMs > nowMs - windowMs && recent.length - gone <= recentMax)) break;
+      if (!oldest.succeeded) failures--;
+    }
+    if (gone < recentMax) return;
+    recent = recent.slice(gone);
+    gone = 0;
+  };
   /** 0 while closed. */
   let reopensAtMs = 0;
   let pauseMs = pauseMinMs;
   let trialAtMs: number | null = null;
   const reset = () => {
-    recent = [];
+    forget();
     reopensAtMs = 0;
     pauseMs = pauseMinMs;
     trialAtMs = null;
   };
   const open = (nowMs: number): "opened" => {
-    recent = [];
+    forget();
     trialAtMs = null;
     reopensAtMs = nowMs + pauseMs;
     pauseMs = Math.min(pauseMaxMs, pauseMs * 2);
@@ -54,10 +72,9 @@ export const createBreaker = (): Breaker => {
         return "closed";
       }
       recent.push({ atMs: nowMs, succeeded });
-      if (recent.length > recentMax || (recent[0]?.atMs ?? nowMs) <= nowMs - windowMs)
-        recent = recent.filter(({ atMs }, index) => atMs > nowMs - windowMs && index >= recent.length - recentMax);
-      const failures = recent.filter((call) => !call.succeeded).length;
-      return failures >= failuresMin && failures >= recent.length * failureRateMin ? open(nowMs) : null;
+      if (!succeeded) failures++;
+      prune(nowMs);
+      return failures >= failuresMin && failures >= (recent.length - gone) * failureRateMin ? open(nowMs) : null;
     },
     dropped(beganAtMs) {
       if (trialAtMs !== null && beganAtMs >= trialAtMs) trialAtMs = null;

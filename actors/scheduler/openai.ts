@@ -31,17 +31,22 @@ export type ChatRequest = {
 /** Of an answer; a model that says more than this is out of its mind. */
 const bodyMaxBytes = 1_048_576;
 
+/** Where the picture goes. Its letters need no escape, so that it is put in after the rest is written, and never scanned. */
+const pictureMark = "\u0001picture";
+const escapedMark = JSON.stringify(pictureMark).slice(1, -1);
+
 const bodyOf = ({ model, system, user, repair, image, format, tokensMax }: ChatRequest): string => {
   const text = { type: "text", text: user };
-  const picture = { type: "image_url", image_url: { url: `data:image/jpeg;base64,${image.toBase64()}` } };
-  return JSON.stringify({
+  const picture = { type: "image_url", image_url: { url: pictureMark } };
+  const hasPicture = image.byteLength > 0;
+  const body = JSON.stringify({
     model,
     temperature: 0,
     max_tokens: tokensMax,
     ...responseFormat(format),
     messages: [
       { role: "system", content: system },
-      { role: "user", content: image.byteLength > 0 ? [picture, text] : [text] },
+      { role: "user", content: hasPicture ? [picture, text] : [text] },
       ...(repair
         ? [
             { role: "assistant", content: repair.answer },
@@ -50,10 +55,16 @@ const bodyOf = ({ model, system, user, repair, image, format, tokensMax }: ChatR
         : []),
     ],
   });
+  if (!hasPicture) return body;
+  const at = body.indexOf(escapedMark); // the first: what stands before it are our own words
+  return `${body.slice(0, at)}data:image/jpeg;base64,${image.toBase64()}${body.slice(at + escapedMark.length)}`;
 };
 
 /** The body's text, or null when it is longer than allowed; what is left is not read. */
 const readBody = async (response: Response): Promise<string | null> => {
+  const length = response.headers.get("content-length");
+  // Said beforehand, it is kept to by HTTP; and whole bodies cost less than streams.
+  if (length !== null && Number(length) <= bodyMaxBytes && !response.headers.has("content-encoding")) return response.text();
   const reader = response.body?.getReader();
   if (!reader) return "";
   const decoder = new TextDecoder();
