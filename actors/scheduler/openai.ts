@@ -29,7 +29,7 @@ export type ChatRequest = {
 };
 
 /** Of an answer; a model that says more than this is out of its mind. */
-const bodyMaxBytes = 1_048_576;
+const bodyMaxBytes = 262_144;
 
 /** Where the picture goes. Its letters need no escape, so that it is put in after the rest is written, and never scanned. */
 const pictureMark = "\u0001picture";
@@ -67,18 +67,17 @@ const readBody = async (response: Response): Promise<string | null> => {
   if (length !== null && Number(length) <= bodyMaxBytes && !response.headers.has("content-encoding")) return response.text();
   const reader = response.body?.getReader();
   if (!reader) return "";
-  const decoder = new TextDecoder();
-  let text = "";
+  const pieces: Uint8Array[] = [];
   let sizeBytes = 0;
   for (;;) {
     const { done, value } = await reader.read();
-    if (done) return text + decoder.decode();
+    if (done) return new TextDecoder().decode(Buffer.concat(pieces));
     sizeBytes += value.byteLength;
     if (sizeBytes > bodyMaxBytes) {
       reader.cancel().catch(() => {}); // the connection is given up either way
       return null;
     }
-    text += decoder.decode(value, { stream: true });
+    pieces.push(value);
   }
 };
 
@@ -126,7 +125,7 @@ const send = async (fetch: Fetch, request: ChatRequest, clock: Clock, signal: Ab
     signal,
   });
   const body = await readBody(response);
-  if (response.ok) return body === null ? { action: "bad-answer", reason: "the response is longer than 1 MiB" } : answerOf(body);
+  if (response.ok) return body === null ? { action: "bad-answer", reason: "the response is longer than 256 KiB" } : answerOf(body);
   return classify(response.status, body ?? "", response.headers, {
     nowMs: clock.nowMs(),
     format: request.format,

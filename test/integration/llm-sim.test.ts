@@ -40,7 +40,7 @@ describe("the endpoint", () => {
     expect(JSON.parse(content)).toMatchObject({
       verdict: "confirmed",
       riskLevel: "high",
-      triggerObjectIds: [4, 5],
+      hazards: [{ type: "collision course", objectIds: [4, 5] }],
       description: "llm-sim: group 2 is dangerous: a collision is imminent.",
     });
     const completionTokens = Math.ceil(content.length / 4);

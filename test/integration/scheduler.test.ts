@@ -238,7 +238,7 @@ describe("with a provider in trouble", () => {
     await using it = await start([groupAt(sim)], { maxConcurrent: 4 });
     const results = await it.assess(tasksOf(8));
     expect([statusesOf(results), sim.stats().requests]).toEqual([{ parse_error: 8 }, 8]);
-    expect(results[0]?.error).toBe("the response is longer than 1 MiB");
+    expect(results[0]?.error).toBe("the response is longer than 256 KiB");
   });
 
   test("slow: the calls are broken off at the deadline, and said to be expired", async () => {

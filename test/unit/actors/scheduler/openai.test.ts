@@ -92,7 +92,7 @@ describe("the answer", () => {
     ["choices of another kind", () => Response.json({ choices: "none", usage: 3 }), "the response has no text"],
     ["empty text", () => completion("  "), "the response has no text"],
     ["an empty body", () => new Response(null), "the response is not JSON"],
-    ["more than 1 MiB", () => completion("x".repeat(1_100_000)), "the response is longer than 1 MiB"],
+    ["more than 256 KiB", () => completion("x".repeat(1_100_000)), "the response is longer than 256 KiB"],
   ];
   test.each(bad)("E1.10: %s is a bad answer, which is not asked for again", async (_, respond, reason) => {
     expect(await call(async () => respond())).toMatchObject({ action: "bad-answer", reason });
