@@ -125,7 +125,8 @@ const send = async (fetch: Fetch, request: ChatRequest, clock: Clock, signal: Ab
     signal,
   });
   const body = await readBody(response);
-  if (response.ok) return body === null ? { action: "bad-answer", reason: "the response is longer than 256 KiB" } : answerOf(body);
+  if (response.ok)
+    return body === null ? { action: "bad-answer", reason: "the response is longer than 256 KiB" } : answerOf(body);
   return classify(response.status, body ?? "", response.headers, {
     nowMs: clock.nowMs(),
     format: request.format,
