@@ -24,8 +24,11 @@ import { runProcess } from "../runtime/run-process.ts";
 import type { Check } from "./ports.ts";
 
 const camerasExpectedMin = 64;
-/** A shared buffer cannot be larger than 4 GiB. So many slots serve thousands of cameras, since a slot is held for a moment. */
-const poolMaxBytes = 2 * 2 ** 30;
+/**
+ * Some 325 slots, which serve thousands of cameras, since a slot is held for a moment. The engine takes the pool for a part of its
+ * heap and lets garbage grow in proportion to it, so that each slot costs memory although it may never be touched.
+ */
+const poolMaxBytes = 2 ** 30;
 /** Of a process without eyes, which only tries addresses out. */
 const slotsWithoutEyes = 2;
 
@@ -56,7 +59,7 @@ export const createVision = (
   const { cameras, detector, server } = config;
   const workers = detector.workers === "auto" ? defaultWorkers() : detector.workers;
   const { inputSize } = detector;
-  const wanted = hasEyes ? 2 * Math.max(camerasExpectedMin, 2 * cameras.list.length) + 2 * workers : slotsWithoutEyes;
+  const wanted = hasEyes ? 2 * Math.max(camerasExpectedMin, cameras.list.length) + 2 * workers : slotsWithoutEyes;
   const { pictureBytes, inputBytes } = framePoolLayout(1, inputSize);
   const slots = Math.min(wanted, Math.floor(poolMaxBytes / (pictureBytes + inputBytes)));
   const frames = createFramePool(framePoolLayout(slots, inputSize));
