@@ -48,6 +48,8 @@ type Held = {
   /** Null until the assignment is accepted. */
   reader: PartitionReader | null;
   paused: boolean;
+  /** Told when the channel is empty again. */
+  emptied: () => void;
 };
 
 const responseBytes = 10 * 1_048_576;
@@ -57,6 +59,9 @@ const stopLimitMs = 10_000;
 /** Who has a part of a compacted topic stands for a thing outside, such as a camera: what a dead process had must move soon. */
 const watchfulSessionMs = 10_000;
 const watchfulHeartbeatMs = 1_000;
+
+/** With all its partitions paused kafkajs rests for `fetchMaxWaitMs`: a reader that is at work has room again sooner. */
+const roomWaitMs = 100;
 
 const watchful = (limits: GroupLimits): GroupLimits => ({
   ...limits,
@@ -103,6 +108,17 @@ export const joinGroup = (topic: KafkaTopic, group: string, events: ConsumerEven
     }
   };
 
+  const roomIn = (each: Held): Promise<void> =>
+    new Promise((resolve) => {
+      const done = () => {
+        cancel();
+        each.emptied = () => {};
+        resolve();
+      };
+      const cancel = clock.after(roomWaitMs, done);
+      each.emptied = done;
+    });
+
   const release = async (each: Held) => {
     each.reader?.stop();
     try {
@@ -142,10 +158,14 @@ export const joinGroup = (topic: KafkaTopic, group: string, events: ConsumerEven
     const each: Held = {
       partition,
       committed,
-      channel: createChannel(() => fetching(partition, true)),
+      channel: createChannel(() => {
+        fetching(partition, true);
+        each.emptied();
+      }),
       fetched: committed,
       reader: null,
       paused: false,
+      emptied() {},
     };
     held.set(partition, each);
     commits.begin(partition, committed);
@@ -251,6 +271,7 @@ export const joinGroup = (topic: KafkaTopic, group: string, events: ConsumerEven
           each.fetched = Number(batch.lastOffset()) + 1;
           each.channel.push(batch.messages.map((raw) => decodeRecord(raw, topic, batch.partition, ports.wire)));
           resolveOffset(batch.lastOffset());
+          if (each.channel.isFull() && !each.paused) await roomIn(each);
           if (each.channel.isFull()) fetching(batch.partition, false);
         },
       });
