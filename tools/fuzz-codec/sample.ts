@@ -45,6 +45,7 @@ export const texts: readonly string[] = [
   "car",
   "motorcycle",
   "near-miss",
+  "0123456789abcdef",
   "0".repeat(20),
   "0".repeat(21),
   "b".repeat(31),
@@ -98,7 +99,7 @@ const stringSample = (form: StringForm, random: Random, from: readonly string[])
     const text = pick(random, [any(), `g${randomInt(random, 5_000)}`, any() + any()]);
     if (fits(text)) return text;
   }
-  return "a".repeat(Math.max(1, form.lengths.min));
+  return texts.find(fits) ?? "a".repeat(Math.max(1, form.lengths.min));
 };
 
 const countSample = ({ min, max }: Lengths, random: Random): number =>

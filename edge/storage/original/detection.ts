@@ -1,7 +1,7 @@
 /** `detection-results` as the traffic monitor's detection writes them and its task generator reads them. */
 import { z } from "zod";
 import { spatialOf } from "../../../actors/clusterer/spatial.ts";
-import type { DetectionResult } from "../../../protocols/detection.ts";
+import { type DetectionResult, PictureHash } from "../../../protocols/detection.ts";
 import { Box, CameraId, MessageId, worstRisk } from "../../../protocols/ids.ts";
 import { seedDetection } from "../../../protocols/seed-shape.ts";
 import {
@@ -39,6 +39,7 @@ const OriginalImage = z.looseObject({
   classes: z.array(z.string()).optional(),
   imageBase64: Base64.optional(),
   dataUri: Base64.optional(),
+  hash: PictureHash.optional().catch(undefined),
 });
 
 const Original = z.looseObject({
@@ -97,12 +98,13 @@ export const detectionFrom = (value: unknown, reading: Reading): Fields => {
     timestamp: record.timestamp ?? new Date(capturedAt).toISOString(),
     detectedObjects,
     trafficGroups,
-    groupImages: record.groupImages.flatMap(({ groupIndex, objectCount, classes, imageBase64, dataUri }) => {
+    groupImages: record.groupImages.flatMap(({ groupIndex, objectCount, classes, imageBase64, dataUri, hash }) => {
       const image = imageBase64 ?? dataUri;
       const group = trafficGroups.find((each) => each.groupIndex === groupIndex);
-      return image === undefined || image.length === 0
-        ? []
-        : [{ groupIndex, objectCount: objectCount ?? group?.objectCount ?? 1, classes: classes ?? group?.classes ?? [], image }];
+      if (image === undefined || image.length === 0) return [];
+      const count = objectCount ?? group?.objectCount ?? 1;
+      const known = hash === undefined ? {} : { hash };
+      return [{ groupIndex, objectCount: count, classes: classes ?? group?.classes ?? [], image, ...known }];
     }),
   };
 };

@@ -145,7 +145,7 @@ test("a record that is larger than the dead letters take is set aside without it
   await it.clock.advance(1_000);
   expect(taken).toEqual([0, 2]);
   expect(await it.letters()).toMatchObject([{ id: "1", disposition: "poison", value: new Uint8Array(0) }]);
-  expect((await it.letters())[0]?.reason).toEndWith(`, its ${bytes.length} bytes are not kept`);
+  expect((await it.letters())[0]?.reason.endsWith(`, its ${bytes.length} bytes are not kept`)).toBe(true);
   expect(await it.committed()).toBe(3);
 });
 
