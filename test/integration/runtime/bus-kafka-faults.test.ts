@@ -173,33 +173,6 @@ test("a dead letter says in its headers what befell the record, by Kafka Connect
   await bus.close();
 });
 
-test("a reader that is at work gets on without the client's rest between fetches", async () => {
-  const restMs = 3_000;
-  const group = { sessionTimeoutMs: 20_000, heartbeatMs: 1_000, fetchBytes: 1_048_576, fetchMaxWaitMs: restMs };
-  const bus = openTestBus(broker.address, { group, access: { requestTimeoutMs: 60_000 } });
-  const topic = toyTopic({ partitions: 1, maxBytes: 100_000 });
-  await bus.ensure([topic]);
-  const total = 200;
-  const body = "x".repeat(50_000);
-  for (let sent = 0; sent < total; sent += 50)
-    await bus.append(Array.from({ length: 50 }, (_, index) => toy(topic, "1", body, `${sent + index}`)));
-  let count = 0;
-  let startedMs = 0;
-  const consumer = await bus.consume(topic.name, "at-work", {
-    assigned() {},
-    revoked() {},
-    record() {
-      if (count === 0) startedMs = systemClock.monotonicMs();
-      count += 1;
-    },
-  });
-  await within(30_000, "all records", () => count === total);
-  // Ten times what a channel holds: with a rest at each it would be more.
-  expect(systemClock.monotonicMs() - startedMs).toBeLessThan(2 * restMs);
-  await consumer.stop();
-  await bus.close();
-}, 60_000);
-
 test("a bus that waits arms few timers", async () => {
   const bus = openTestBus(broker.address, {
     group: { sessionTimeoutMs: 6_000, heartbeatMs: 2_000, fetchBytes: 65_536, fetchMaxWaitMs: 500 },
