@@ -54,7 +54,7 @@ const levels: readonly Level[] = [
     name: "kafka",
     glob: "test/{integration,e2e}/**/*.test.ts",
     only: onKafka,
-    timeoutMs: 8 * minuteMs,
+    timeoutMs: 10 * minuteMs,
     isFast: false,
     provide: provideBroker,
   },
