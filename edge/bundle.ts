@@ -103,9 +103,10 @@ export const bundleOf = async (
   const { type: _, ...told } = incident;
   files.set(incidentPath, text.encode(`${JSON.stringify(told, null, 2)}\n`));
   for (const id of incident.evidenceIds) {
-    const image = await evidence.read(id).catch(() => null);
-    if (image) files.set(picturePath(id), image);
-    else missing.push(`${picturePath(id)}: the picture is no longer kept`);
+    const image = await evidence.read(id).catch(() => "unreadable" as const);
+    if (image === "unreadable") missing.push(`${picturePath(id)}: the picture cannot be read`);
+    else if (image === null) missing.push(`${picturePath(id)}: the picture is no longer kept`);
+    else files.set(picturePath(id), image);
   }
   const lines = await readRecords(bus, incident, missing);
   files.set("records.jsonl", text.encode(lines.map((line) => `${line}\n`).join("")));

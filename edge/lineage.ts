@@ -226,8 +226,7 @@ export const traceRequest = async (
   event: LiveEvent | null,
 ): Promise<Trail | null> => {
   const admission = readAdmission(await store.get(`admission:${messageId}`));
-  // With the bus away, what is at hand is told all the same.
-  if (!admission && !event) return traceSetAside(bus, messageId).catch(() => null);
+  if (!admission && !event) return traceSetAside(bus, messageId); // with the bus away nobody can say that there is none
   const cameraId = admission?.cameraId ?? event?.cameraId ?? null;
   const from = admission?.capturedAt ?? event?.update?.capturedAt ?? madeAt(messageId);
   const taskIds =
