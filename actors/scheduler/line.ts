@@ -1,8 +1,9 @@
 /**
  * The line of tasks that wait for a call: who is next, and when a task ends without one. Danger goes before age, and cameras
  * take turns: one that has had more than its share waits longer (start-time fair queueing, Goyal 1996, with age as the tag).
+ * Each level of risk has a small share of its own, so that dangers without end leave something to the harmless.
  */
-import { type RiskLevel, riskRank } from "../../protocols/ids.ts";
+import { type RiskLevel, riskLevels, riskRank } from "../../protocols/ids.ts";
 import type { Seat } from "./quota.ts";
 
 export type DeskTask = {
@@ -56,6 +57,12 @@ const headStartOf = ({ riskLevel, spatial }: DeskTask): number =>
 const turnMs = 1_000;
 /** A call for a danger counts less against its camera. */
 const turnOf = (level: RiskLevel): number => 1 / (1 + riskRank(level));
+/**
+ * So many calls may go to higher levels in a row while one of this level could have gone; then it has one. Three levels below
+ * the highest make 3 of 23, so that dangers (high and medium) keep at least 21 of 23 calls (deficit round robin, Shreedhar and
+ * Varghese 1995, with calls of one size).
+ */
+export const passedMax = 20;
 /** Beyond this many the cameras that were served longest ago are forgotten. */
 const camerasMax = 10_000;
 
@@ -71,11 +78,19 @@ export type Line<Entry> = {
   readonly size: () => number;
 };
 
+/** The one of its level that goes first, and when by its age and claims: the least goes. */
+type First<Entry> = { readonly entry: Entry; readonly at: number };
+const precedes = <Entry extends Waiting<DeskTask>>(one: First<Entry>, other: First<Entry> | undefined): boolean =>
+  !other || one.at < other.at || (one.at === other.at && one.entry.order < other.entry.order);
+
 export const createLine = <Entry extends Waiting<DeskTask>>(): Line<Entry> => {
   const line = new Set<Entry>();
   /** Turns that each camera has had; never behind `clock`, so that a quiet time gives no claim to a flood. */
   const turns = new Map<number, number>();
   let clock = 0;
+  /** By rank: calls that went to higher levels since this one had its last, or since it had one that waited. */
+  let passed: readonly number[] = riskLevels.map(() => 0);
+  let passedBefore = passed;
   const turnsOf = (cameraId: number) => Math.max(clock, turns.get(cameraId) ?? 0);
 
   const take = (entry: Entry) => {
@@ -94,27 +109,54 @@ export const createLine = <Entry extends Waiting<DeskTask>>(): Line<Entry> => {
     return least;
   };
 
+  /** Of the first of each level; one that was passed over too often goes before all others. */
+  const choose = (firsts: readonly (First<Entry> | undefined)[]): Entry | null => {
+    let best: First<Entry> | undefined;
+    let owed: First<Entry> | undefined;
+    let owedPassed = passedMax;
+    // From the highest down: of levels that are owed a call for as long, the higher one has it.
+    for (let rank = riskLevels.length - 1; rank >= 0; rank--) {
+      const first = firsts[rank];
+      if (!first) continue;
+      if (precedes(first, best)) best = first;
+      const times = passed[rank] ?? 0;
+      if (times < owedPassed || (owed && times === owedPassed)) continue;
+      owed = first;
+      owedPassed = times;
+    }
+    const chosen = owed ?? best;
+    if (!chosen) return null;
+    const chosenRank = riskRank(chosen.entry.task.riskLevel);
+    passedBefore = passed;
+    passed = passed.map((times, rank) => {
+      if (rank === chosenRank) return 0;
+      return firsts[rank] && rank < chosenRank ? times + 1 : times;
+    });
+    return chosen.entry;
+  };
+
   return {
     enter: (entry) => void line.add(entry),
     leave: (entry) => void line.delete(entry),
     undo({ task }) {
+      passed = passedBefore;
       turns.set(task.cameraId, (turns.get(task.cameraId) ?? 0) - turnOf(task.riskLevel));
     },
     next(nowMs, newestFirst) {
-      let best: Entry | null = null;
-      let bestAt = Number.POSITIVE_INFINITY;
+      const firsts: (First<Entry> | undefined)[] = [];
       for (const entry of line) {
         if (entry.notBeforeMs > nowMs) continue;
         const { task, deadlineAt } = entry;
         const age = newestFirst ? -task.capturedAt : deadlineAt;
         const at = age - headStartOf(task) + (turnsOf(task.cameraId) - clock) * turnMs;
-        const isFirst = at < bestAt || (at === bestAt && best !== null && entry.order < best.order);
-        if (!isFirst) continue;
-        best = entry;
-        bestAt = at;
+        const rank = riskRank(task.riskLevel);
+        const first = { entry, at };
+        if (precedes(first, firsts[rank])) firsts[rank] = first;
       }
-      if (best) take(best);
-      return best;
+      const chosen = choose(firsts);
+      if (!chosen) return null;
+      take(chosen);
+      return chosen;
     },
     all: () => line,
     size: () => line.size,

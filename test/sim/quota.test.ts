@@ -10,11 +10,11 @@ import { randomInt, seededRandom } from "../../runtime/random.ts";
 import { aQuotaGroup, quotaSettings } from "../support/accounts.ts";
 import { virtualClock } from "../support/virtual-clock.ts";
 
-type Sent = { readonly atMs: number; readonly tokens: number; readonly cameraId: number };
+type Sent = { readonly atMs: number; readonly tokens: number; readonly cameraId: number; readonly riskLevel: RiskLevel };
 const tickMs = 100;
 const cameras = 50;
 /** Most are harmless, as on a real road. */
-const levels: readonly RiskLevel[] = ["none", "none", "low", "low", "low", "medium", "medium", "high"];
+const usualLevels: readonly RiskLevel[] = ["none", "none", "low", "low", "low", "medium", "medium", "high"];
 
 /** The most of a sum in any window (t − length, t], for calls in order of time. */
 const fullest = (sent: readonly Sent[], lengthMs: number, amount: (call: Sent) => number): number => {
@@ -38,11 +38,12 @@ type Load = {
   readonly limits: RateLimits;
   readonly tasksPerSecond: number;
   readonly minutes?: number;
+  readonly levels?: readonly RiskLevel[];
   /** How much more one camera sends than the next. */
   readonly weightOf?: (cameraId: number) => number;
 };
 
-const run = async ({ limits, tasksPerSecond, minutes = 10, weightOf = () => 1 }: Load) => {
+const run = async ({ limits, tasksPerSecond, minutes = 10, levels = usualLevels, weightOf = () => 1 }: Load) => {
   const clock = virtualClock();
   const random = seededRandom(11);
   const sent: Sent[] = [];
@@ -54,9 +55,9 @@ const run = async ({ limits, tasksPerSecond, minutes = 10, weightOf = () => 1 }:
       random,
       quota,
       tokensOf: () => 1_700,
-      call: (_seat, { cameraId }, _timeoutMs, _signal) => {
+      call: (_seat, { cameraId, riskLevel }, _timeoutMs, _signal) => {
         const tokens = 900 + randomInt(random, 300);
-        sent.push({ atMs: clock.monotonicMs(), tokens, cameraId });
+        sent.push({ atMs: clock.monotonicMs(), tokens, cameraId, riskLevel });
         const answer: CallOutcome = {
           action: "answer",
           text: "{}",
@@ -115,6 +116,21 @@ describe("minutes at ten times the quota", () => {
     expect(ends.answered).toBe(sent.length);
     // Nothing waits for ever: what is not served is said to be so.
     expect(Object.values(ends).reduce((sum, count) => sum + count, 0)).toBe(admitted);
+  }, 60_000);
+
+  test("dangers alone are more than the quota: the harmless are not left without, and dangers keep nine of ten calls", async () => {
+    const limits = { rps: 10 };
+    // 40 dangers and 4 harmless a second, for 10 calls.
+    const levels = [...Array.from({ length: 10 }, () => "high" as const), "none" as const];
+    const { sent, perCamera } = await run({ limits, tasksPerSecond: 44, minutes: 5, levels });
+    const harmless = sent.filter(({ riskLevel }) => riskLevel === "none");
+    expect(fullest(sent, 1_000, () => 1)).toBeLessThanOrEqual(10);
+    expect(sent.length / 3_000).toBeGreaterThanOrEqual(0.97);
+    expect((sent.length - harmless.length) / sent.length).toBeGreaterThanOrEqual(0.9);
+    expect(harmless.length / sent.length).toBeGreaterThanOrEqual(0.045);
+    const gapsMs = harmless.slice(1).map(({ atMs }, index) => atMs - (harmless[index]?.atMs ?? 0));
+    expect(Math.max(...gapsMs)).toBeLessThan(3_000);
+    expect(jain(perCamera)).toBeGreaterThanOrEqual(0.95);
   }, 60_000);
 
   test("tokens: no window is over a limit by what was really used, and 97 % is used", async () => {

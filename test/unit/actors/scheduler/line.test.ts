@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { createLine, type DeskTask, type Waiting } from "../../../../actors/scheduler/line.ts";
-import { type RiskLevel, riskLevels } from "../../../../protocols/ids.ts";
+import { createLine, type DeskTask, passedMax, type Waiting } from "../../../../actors/scheduler/line.ts";
+import { type RiskLevel, riskLevels, riskRank } from "../../../../protocols/ids.ts";
 
 type Entry = Waiting<DeskTask> & { readonly name: string };
 const deadlineMs = 10_000;
@@ -66,4 +66,90 @@ test("without overload, whatever dangers come, one that waits is served before t
       }
     }),
   );
+});
+
+describe("dangers without end", () => {
+  const levels = [...riskLevels].reverse();
+  const arrivals = fc.array(
+    fc.record({
+      gapMs: fc.constantFrom(0, 0, 0, 20, 300),
+      came: fc.array(fc.record({ riskLevel: fc.constantFrom(...riskLevels, "high", "high"), cameraId: fc.nat(5) }), {
+        maxLength: 4,
+      }),
+      outcome: fc.constantFrom("called", "called", "called", "undone", "left"),
+    }),
+    { minLength: 100, maxLength: 400 },
+  );
+
+  test("a level of which one may go has a call after at most 22 of higher levels, fresh or late, whatever comes and leaves", () => {
+    fc.assert(
+      fc.property(arrivals, fc.boolean(), (steps, newestFirst) => {
+        const line = createLine<Entry>();
+        const passedBy = new Map<RiskLevel, number>(riskLevels.map((level) => [level, 0]));
+        let nowMs = 0;
+        for (const { gapMs, came, outcome } of steps) {
+          nowMs += gapMs;
+          for (const { riskLevel, cameraId } of came) line.enter(entry("one", nowMs, riskLevel, { cameraId }));
+          const waiting = new Set([...line.all()].map(({ task }) => task.riskLevel));
+          const next = line.next(nowMs, newestFirst);
+          expect(next === null).toBe(waiting.size === 0);
+          if (!next) continue;
+          if (outcome === "undone") {
+            line.undo(next);
+            continue;
+          }
+          for (const level of waiting) {
+            const isHigher = riskRank(next.task.riskLevel) > riskRank(level);
+            if (isHigher) passedBy.set(level, (passedBy.get(level) ?? 0) + 1);
+            expect(passedBy.get(level)).toBeLessThanOrEqual(passedMax + 2);
+          }
+          passedBy.set(next.task.riskLevel, 0);
+          const [first] = line.all();
+          if (outcome === "left" && first) line.leave(first);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test.each([
+    ["dangers and all else", ["high", "medium", "low", "none"], 21 / 23],
+    ["the highest and the harmless", ["high", "low", "none"], 20 / 22],
+    ["dangers of the lesser kind", ["medium", "none"], 20 / 21],
+  ] as [string, RiskLevel[], number][])(
+    "%s without end: dangers have their nine of ten calls, and no level has none",
+    (_, kinds, share) => {
+      const line = createLine<Entry>();
+      const calls = new Map<RiskLevel, number>();
+      const made = 460;
+      for (let call = 0; call < made; call++) {
+        for (const level of kinds)
+          for (let count = 0; count < 2; count++) line.enter(entry("one", call * 50, level, { cameraId: call % 7 }));
+        const level = line.next(call * 50, true)?.task.riskLevel ?? "none";
+        calls.set(level, (calls.get(level) ?? 0) + 1);
+      }
+      expect(((calls.get("high") ?? 0) + (calls.get("medium") ?? 0)) / made).toBeCloseTo(share, 2);
+      for (const level of levels.filter((each) => kinds.includes(each)))
+        expect((calls.get(level) ?? 0) / made).toBeGreaterThanOrEqual(1 / 24);
+    },
+  );
+
+  test("a level is owed one call at most, however long none of it could have it", () => {
+    const line = createLine<Entry>();
+    line.enter(entry("late", 0, "none", {}));
+    const [late] = line.all();
+    if (!late) throw new Error("one waits");
+    const names: (string | undefined)[] = [];
+    const step = (call: number) => {
+      line.enter(entry("danger", 10_000 + call, "high"));
+      names.push(line.next(10_000 + call, true)?.name);
+    };
+    for (let call = 0; call < passedMax; call++) step(call);
+    line.leave(late);
+    for (let call = 0; call < 100; call++) step(call);
+    for (let count = 0; count < 3; count++) line.enter(entry("harmless", 10_100, "none", {}));
+    for (let call = 0; call < 2; call++) step(200 + call);
+    expect(names.slice(-2)).toEqual(["harmless", "danger"]);
+    expect(names.filter((name) => name !== "danger")).toEqual(["harmless"]);
+  });
 });
