@@ -1,13 +1,17 @@
-/** `bun run check`: types, lint, dead code, tidy rules and the fast tests, two at a time. One line each; the output of what failed. */
+/** `bun run check`: types, lint, dead code and the fast levels of tests, two at a time. One line each; the output of what failed. */
 import { join } from "node:path";
 import { systemClock } from "../runtime/clock.ts";
+import { fastLevels } from "./levels.ts";
 import { run } from "./process.ts";
 
 type Step = { readonly name: string; readonly args: readonly string[] };
 
 const bunx = ["x", "--no-install"];
-const steps: readonly Step[] = [
-  { name: "tests (fast)", args: [join(import.meta.dirname, "test.ts"), "--fast"] },
+const tests: readonly Step[] = fastLevels.map(({ name }) => ({
+  name: `tests: ${name}`,
+  args: [join(import.meta.dirname, "test.ts"), "--fast", "--level", name],
+}));
+const statics: readonly Step[] = [
   { name: "types", args: [...bunx, "tsc", "-p", "."] },
   { name: "lint and format", args: [...bunx, "biome", "check", "--error-on-warnings"] },
   { name: "dead code", args: [...bunx, "knip", "--no-progress"] },
@@ -17,7 +21,7 @@ const root = join(import.meta.dirname, "..");
 const atOnce = 2;
 const stepMs = 300_000;
 /** `--static` leaves the tests out, for those who run all of them next. */
-const waiting = steps.filter(({ name }) => name !== "tests (fast)" || !process.argv.includes("--static"));
+const waiting = [...(process.argv.includes("--static") ? [] : tests), ...statics];
 const stepCount = waiting.length;
 let failures = 0;
 

@@ -6,67 +6,14 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { isAbsolute, join, relative } from "node:path";
 import { parseArgs } from "node:util";
-import { provideBroker } from "./broker/jars.ts";
-import { provideChromium } from "./chromium.ts";
 import { readJunit, sumTallies, type Tally } from "./junit.ts";
-import { type Host, hosts, isPortableTest, provideHost } from "./portable.ts";
+import { fastLevels, filesOf, type Level, levels } from "./levels.ts";
 import { run } from "./process.ts";
-
-type Level = {
-  readonly name: string;
-  readonly glob: string;
-  /** Of the glob's files only those whose path matches, or does not. */
-  readonly only?: RegExp;
-  readonly except?: RegExp;
-  readonly timeoutMs: number;
-  /** Part of `--fast`. */
-  readonly isFast: boolean;
-  /** Runs the portable ones of the files under another runtime than Bun. */
-  readonly host?: Host;
-  /** Gets what the level needs; a text says why it is not to be had. */
-  readonly provide?: () => Promise<string | null>;
-};
-
-const minuteMs = 60_000;
-/** Integration and e2e tests whose path says that they take a Kafka broker. */
-const onKafka = /kafka/;
-/** Of one test that names none: generous, for a machine that others use too. */
-const testTimeoutMs = 20_000;
-/** The tests of the portable core once more, under each other runtime. */
-const portableLevels: readonly Level[] = hosts.map((host) => ({
-  name: "portable",
-  glob: "test/{unit,property,sim}/**/*.test.ts",
-  timeoutMs: 4 * minuteMs,
-  isFast: false,
-  host,
-  provide: () => provideHost(host),
-}));
-const levels: readonly Level[] = [
-  { name: "tidy", glob: "test/tidy.test.ts", timeoutMs: minuteMs, isFast: true },
-  { name: "unit", glob: "test/unit/**/*.test.ts", timeoutMs: 4 * minuteMs, isFast: true },
-  ...portableLevels,
-  { name: "property", glob: "test/property/**/*.test.ts", timeoutMs: 4 * minuteMs, isFast: true },
-  { name: "sim", glob: "test/sim/**/*.test.ts", timeoutMs: 3 * minuteMs, isFast: true },
-  { name: "integration", glob: "test/integration/**/*.test.ts", except: onKafka, timeoutMs: 5 * minuteMs, isFast: false },
-  { name: "e2e", glob: "test/e2e/**/*.test.ts", except: onKafka, timeoutMs: 6 * minuteMs, isFast: false },
-  { name: "browser", glob: "test/browser/**/*.test.ts", timeoutMs: 3 * minuteMs, isFast: false, provide: provideChromium },
-  {
-    name: "kafka",
-    glob: "test/{integration,e2e}/**/*.test.ts",
-    only: onKafka,
-    timeoutMs: 10 * minuteMs,
-    isFast: false,
-    provide: provideBroker,
-  },
-];
 
 const levelNames = [...new Set(levels.map(({ name }) => name))].join(", ");
 const usage = `bun run test [--fast] [--level NAME]... [--randomize] [--seed N] [PATH]...
 
-  --fast        only the levels that take seconds: ${levels
-    .filter(({ isFast }) => isFast)
-    .map(({ name }) => name)
-    .join(", ")}
+  --fast        only what takes seconds: ${fastLevels.map(({ name }) => name).join(", ")} without its long runs
   --level NAME  only this level, more by repeating: ${levelNames}
   --randomize   tests in random order; bun prints the seed
   --seed N      the order of that seed again
@@ -76,13 +23,8 @@ const usage = `bun run test [--fast] [--level NAME]... [--randomize] [--seed N] 
 const root = join(import.meta.dirname, "..");
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
-const filesOf = ({ glob, only, except, host }: Level, filters: readonly string[]): string[] =>
-  [...new Bun.Glob(glob).scanSync({ cwd: root })]
-    .map((file) => file.replaceAll("\\", "/"))
-    .filter((file) => (only?.test(file) ?? true) && !except?.test(file))
-    .filter((file) => !host || isPortableTest(file))
-    .filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter)))
-    .toSorted();
+/** Of one test that names none: generous, for a machine that others use too. */
+const testTimeoutMs = 20_000;
 
 /** One level, and what went wrong beside its tests. */
 type Result = { readonly tally: Tally; readonly troubles: readonly string[] };
@@ -160,7 +102,7 @@ const main = async (): Promise<number> => {
     return 2;
   }
   const wanted = positionals.map((path) => (isAbsolute(path) ? relative(root, path) : path).replace(/^\.\//, ""));
-  const chosen = levels.filter(({ name, isFast }) => (names.length === 0 || names.includes(name)) && (!values.fast || isFast));
+  const chosen = (values.fast ? fastLevels : levels).filter(({ name }) => names.length === 0 || names.includes(name));
   const flags = [...(values.randomize ? ["--randomize"] : []), ...(values.seed === undefined ? [] : [`--seed=${values.seed}`])];
   const folder = mkdtempSync(join(tmpdir(), "vedette-test-"));
   const results: Result[] = [];

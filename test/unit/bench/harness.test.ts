@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { type Contest, type Contestant, type Effort, measure } from "../../../bench/harness.ts";
 
-const effort: Effort = { warmUps: 1, rounds: 3, share: 1 };
+const effort: Effort = { warmUps: 1, rounds: 3, share: 1, isSwept: false };
 
 /** Gives these figures one after the other, the first one for the warm-up. */
 const figures = (name: string, values: readonly number[], hashes: readonly number[] = [7]): Contestant => {

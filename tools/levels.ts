@@ -1,0 +1,67 @@
+/** The levels of tests: which files each takes, what it needs to run, and how long it may. */
+import { join } from "node:path";
+import { provideBroker } from "./broker/jars.ts";
+import { provideChromium } from "./chromium.ts";
+import { type Host, hosts, isPortableTest, provideHost } from "./portable.ts";
+
+export type Level = {
+  readonly name: string;
+  readonly glob: string;
+  /** Of the glob's files only those whose path matches, or does not. */
+  readonly only?: RegExp;
+  readonly except?: RegExp;
+  readonly timeoutMs: number;
+  /** Runs the portable ones of the files under another runtime than Bun. */
+  readonly host?: Host;
+  /** Gets what the level needs; a text says why it is not to be had. */
+  readonly provide?: () => Promise<string | null>;
+};
+
+const minuteMs = 60_000;
+/** Integration and e2e tests whose path says that they take a Kafka broker. */
+const onKafka = /kafka/;
+/** Simulations of minutes of load, of each planted bug and of each act at the junction: as slow as all other fast tests together. */
+const longRuns = /^test\/sim\/(admission|planted|quota)\./;
+
+const tidy: Level = { name: "tidy", glob: "test/tidy.test.ts", timeoutMs: minuteMs };
+const unit: Level = { name: "unit", glob: "test/unit/**/*.test.ts", timeoutMs: 4 * minuteMs };
+const property: Level = { name: "property", glob: "test/property/**/*.test.ts", timeoutMs: 4 * minuteMs };
+const sim: Level = { name: "sim", glob: "test/sim/**/*.test.ts", timeoutMs: 3 * minuteMs };
+
+/** What `bun run check` runs: no level that needs anything but this repository, and no long run. The longest come first. */
+export const fastLevels: readonly Level[] = [{ ...sim, except: longRuns }, unit, property, tidy];
+
+export const levels: readonly Level[] = [
+  tidy,
+  unit,
+  ...hosts.map((host) => ({
+    name: "portable",
+    glob: "test/{unit,property,sim}/**/*.test.ts",
+    timeoutMs: 4 * minuteMs,
+    host,
+    provide: () => provideHost(host),
+  })),
+  property,
+  sim,
+  { name: "integration", glob: "test/integration/**/*.test.ts", except: onKafka, timeoutMs: 5 * minuteMs },
+  { name: "e2e", glob: "test/e2e/**/*.test.ts", except: onKafka, timeoutMs: 6 * minuteMs },
+  { name: "browser", glob: "test/browser/**/*.test.ts", timeoutMs: 3 * minuteMs, provide: provideChromium },
+  {
+    name: "kafka",
+    glob: "test/{integration,e2e}/**/*.test.ts",
+    only: onKafka,
+    timeoutMs: 10 * minuteMs,
+    provide: provideBroker,
+  },
+];
+
+const root = join(import.meta.dirname, "..");
+
+/** The level's files in the order of their names; with filters, those whose path contains one. */
+export const filesOf = ({ glob, only, except, host }: Level, filters: readonly string[]): string[] =>
+  [...new Bun.Glob(glob).scanSync({ cwd: root })]
+    .map((file) => file.replaceAll("\\", "/"))
+    .filter((file) => (only?.test(file) ?? true) && !except?.test(file))
+    .filter((file) => !host || isPortableTest(file))
+    .filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter)))
+    .toSorted();
