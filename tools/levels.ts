@@ -20,8 +20,8 @@ export type Level = {
 const minuteMs = 60_000;
 /** Integration and e2e tests whose path says that they take a Kafka broker. */
 const onKafka = /kafka/;
-/** Simulations of minutes of load, of each planted bug and of each act at the junction: as slow as all other fast tests together. */
-const longRuns = /^test\/sim\/(admission|planted|quota)\./;
+/** Simulations of minutes of load, of each planted bug, of each act at the junction and in another process. */
+const longRuns = /^test\/sim\/(admission|planted|portable|quota)\./;
 
 const tidy: Level = { name: "tidy", glob: "test/tidy.test.ts", timeoutMs: minuteMs };
 const unit: Level = { name: "unit", glob: "test/unit/**/*.test.ts", timeoutMs: 4 * minuteMs };
