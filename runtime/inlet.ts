@@ -273,6 +273,7 @@ export const openInlet = async (
             await suspects.began(number, committed);
             await adopt(number);
             partitions.set(number, emptyPartition(committed));
+            if (consumer) adjust();
           },
           async revoked(number) {
             const partition = partitions.get(number);

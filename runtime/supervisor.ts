@@ -103,8 +103,9 @@ const supervisorNode = (spec: SupervisorSpec, path: string, key: string, ports: 
       }
     },
     async end(phase, reason, deadlineMs) {
-      if (phase === "intake") await before(clock, deadlineMs, restarter.end());
+      if (phase === "commit") await before(clock, deadlineMs, restarter.end());
       for (const child of [...children].reverse()) if (!over.has(child)) await child.end(phase, reason, deadlineMs);
+      if (phase === "intake") restarter.hurry(); // a stage that waits for it may hold records that were taken
       if (phase === "close") state = "stopped";
     },
     snapshot: () => ({

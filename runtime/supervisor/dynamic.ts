@@ -36,6 +36,10 @@ class Child {
     this.#restarter.failed(failure);
   }
 
+  hurryRestart(): void {
+    this.#restarter?.hurry();
+  }
+
   /** A restart under way ends first; its failures are forgotten. */
   async endRestarts(): Promise<void> {
     const restarter = this.#restarter;
@@ -66,6 +70,7 @@ export const dynamicNode = (
   const busy = new Map<string, Promise<void>>();
   let state: NodeState = "stopped";
   let isWired = false;
+  let isEnding = false;
   let stopSweep = () => {};
 
   const inTurn = (key: string, work: () => Promise<void>) => {
@@ -137,7 +142,7 @@ export const dynamicNode = (
   const startChild = (key: string, args: unknown) =>
     void inTurn(key, async () => {
       for (let former = children.get(key); former; former = children.get(key)) await end(key, former, "replaced");
-      if (state === "stopped") return;
+      if (state === "stopped" || isEnding) return;
       if (children.size >= spec.childrenMax) throw new Error(`${path} has ${spec.childrenMax} children already`);
       await begin(key, create(key, args));
     });
@@ -183,7 +188,7 @@ export const dynamicNode = (
       state = "running";
       ports.routes.set(path, { cellOf });
       ports.dynamics.set(path, { startChild, stopChild });
-      if (spec.onDemand) {
+      if (spec.onDemand && !isEnding) {
         const { idleMs } = spec.onDemand;
         stopSweep = every(clock, idleMs / 2, () => sweep(idleMs));
       }
@@ -199,6 +204,7 @@ export const dynamicNode = (
     },
     async end(phase, reason, deadlineMs) {
       if (phase === "intake") {
+        isEnding = true;
         stopSweep();
         await before(clock, deadlineMs, Promise.all(busy.values()));
       }
@@ -209,8 +215,9 @@ export const dynamicNode = (
       }
       await Promise.all(
         [...children.values()].map(async (child) => {
-          if (phase === "intake" || phase === "close") await before(clock, deadlineMs, child.endRestarts());
+          if (phase === "commit" || phase === "close") await before(clock, deadlineMs, child.endRestarts());
           await child.node.end(phase, reason, deadlineMs);
+          if (phase === "intake") child.hurryRestart();
         }),
       );
       if (phase === "close") children.clear();

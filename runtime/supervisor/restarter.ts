@@ -9,6 +9,8 @@ export type Restarter = {
   readonly failed: (failure: Failure) => void;
   /** How many more failures are tolerated just now. */
   readonly left: () => number;
+  /** The pause before the restart that is next is over. */
+  readonly hurry: () => void;
   /** No restart begins after this; one in progress ends first. */
   readonly end: () => Promise<void>;
 };
@@ -26,23 +28,21 @@ export const createRestarter = (
 ): Restarter => {
   const intensity = createIntensity(tolerance);
   let work: Promise<void> = Promise.resolve();
-  const ending = new AbortController();
+  let isEnding = false;
+  let pause = new AbortController();
 
   const handle = async (failure: Failure): Promise<void> => {
     let last = failure;
-    while (!ending.signal.aborted) {
+    while (!isEnding) {
       const nowMs = ports.clock.monotonicMs();
       if (!intensity.allows(nowMs, last.causeKeys)) {
-        ending.abort(); // whoever hears of it decides on all that failed together
+        isEnding = true; // whoever hears of it decides on all that failed together
         ports.observer.escalated(path, last.reason);
         escalate({ path, key: last.key, reason: `too many failures: ${last.reason}`, causeKeys: [] });
         return;
       }
-      const waited = await delay(ports.clock, intensity.backoffMs(nowMs, ports.random), ending.signal).then(
-        () => true,
-        () => false,
-      );
-      if (!waited) return;
+      await delay(ports.clock, intensity.backoffMs(nowMs, ports.random), pause.signal).catch(() => {});
+      if (isEnding) return;
       try {
         await restart(last.path, last.reason);
         return;
@@ -53,13 +53,20 @@ export const createRestarter = (
     }
   };
 
+  const hurry = () => {
+    pause.abort();
+    pause = new AbortController();
+  };
+
   return {
     failed(failure) {
-      if (!ending.signal.aborted) work = work.then(() => handle(failure));
+      if (!isEnding) work = work.then(() => handle(failure));
     },
     left: () => intensity.left(ports.clock.monotonicMs()),
+    hurry,
     async end() {
-      ending.abort();
+      isEnding = true;
+      hurry();
       await work;
     },
   };

@@ -39,6 +39,9 @@ export class StageNode implements TreeNode, Route, CellOwner {
   /** The start in force; one that was begun before a halt is void. */
   #start = 0;
   #cancelRetry: Cancel = () => {};
+  #awaitsBus = false;
+  /** How far its end has come. */
+  #phase: Phase | null = null;
 
   constructor(spec: StageSpec, path: string, key: string, ports: NodePorts, onFailure: OnFailure) {
     this.#spec = spec;
@@ -68,6 +71,7 @@ export class StageNode implements TreeNode, Route, CellOwner {
    * failure of it, and holds up neither the stages after it nor the restart of others.
    */
   async start(): Promise<void> {
+    if (this.#cell.state === "stopped") return; // a source whose siblings are restarted while all comes to its end
     if (!this.#spec.takes) return this.#begin();
     const mine = ++this.#start;
     const waits = Promise.withResolvers<void>();
@@ -87,11 +91,13 @@ export class StageNode implements TreeNode, Route, CellOwner {
   async #beginWhenUp(mine: number, waits: () => void): Promise<void> {
     const { bus, clock } = this.#ports;
     while (mine === this.#start) {
+      this.#awaitsBus = false;
       try {
         await this.#begin();
         return;
       } catch (thrown) {
         if (!isAway(thrown)) throw thrown;
+        this.#awaitsBus = true;
         this.#lastError = reasonOf(thrown);
         waits();
         await new Promise<void>((resolve) => {
@@ -107,7 +113,8 @@ export class StageNode implements TreeNode, Route, CellOwner {
       this.#restarts++;
       this.#ports.routes.set(this.path, this);
     }
-    if (this.#spec.takes) await this.#join(this.#spec.takes);
+    const isLate = this.#phase !== null && !this.#joining; // at its end a stage joins no group
+    if (this.#spec.takes && !isLate) await this.#join(this.#spec.takes);
   }
 
   #endStart(): void {
@@ -124,7 +131,8 @@ export class StageNode implements TreeNode, Route, CellOwner {
       this.#joining = null;
       throw thrown;
     }
-    if (this.#cell.state === "stopped") await this.#inlet.close();
+    if (this.#phase) this.#inlet.pause();
+    if (this.#phase === "commit" || this.#phase === "close") await this.#inlet.close();
   }
 
   /** With others on the same topic, a new incarnation asks after the keys that are its own. */
@@ -143,8 +151,9 @@ export class StageNode implements TreeNode, Route, CellOwner {
   }
 
   async end(phase: Phase, reason: string, deadlineMs: number): Promise<void> {
+    this.#phase = phase;
     const cell = this.#cell;
-    const isOver = () => cell.state !== "running";
+    const isOver = () => cell.state === "stopped" || this.#awaitsBus;
     switch (phase) {
       case "intake":
         this.#endStart();
@@ -171,6 +180,7 @@ export class StageNode implements TreeNode, Route, CellOwner {
   async #close(reason: string): Promise<void> {
     const { routes } = this.#ports;
     if (this.#cell.state === "stopped") return;
+    this.#endStart();
     if (routes.get(this.path) === this) routes.delete(this.path);
     await this.#within("release", "not given back", this.#cell.stop(reason));
   }

@@ -1,6 +1,7 @@
 /** A stage that takes a topic while the bus is away. */
 import { expect, test } from "bun:test";
 import { actor } from "../../../../runtime/actor.ts";
+import type { Bus } from "../../../../runtime/bus.ts";
 import { createMemoryBroker } from "../../../../runtime/bus-memory.ts";
 import { stage, stageTaking } from "../../../../runtime/tree.ts";
 import { toy, toyTopic } from "../../../support/bus-contract/toys.ts";
@@ -90,4 +91,75 @@ test("the end does not wait for the bus", async () => {
   await clock.advance(60_000);
   expect(loads()).toBe(1);
   expect(clock.timers()).toBe(0);
+});
+
+test("one that fails and waits for the bus holds up no phase of the end", async () => {
+  const { it, clock, broker } = await build(false);
+  broker.away();
+  it.system.fail("root/reader", "drill");
+  await clock.advance(10_000);
+  it.system.tell({ path: "root/reader" }, { type: "toy" });
+  const stopped = it.system.stop("as asked", 60_000);
+  await clock.advance(6_000);
+  await stopped;
+  expect(it.phases.length).toBe(5);
+  await clock.advance(60_000);
+  expect(clock.timers()).toBe(0);
+});
+
+test("one that joins its group while all comes to its end takes nothing, and leaves", async () => {
+  const { bus: plain, topic, clock } = await build(false);
+  const joining = Promise.withResolvers<void>();
+  let left = 0;
+  const bus: Bus = {
+    ...plain,
+    async consume(...asked) {
+      await joining.promise;
+      const consumer = await plain.consume(...asked);
+      return {
+        ...consumer,
+        async stop() {
+          left++;
+          await consumer.stop();
+        },
+      };
+    },
+  };
+  const heard: string[] = [];
+  const reader = actor<undefined, null, Toy>({
+    name: "reader",
+    mailbox: { capacity: 8, overflow: "pause-source" },
+    start: () => null,
+    on: {
+      toy(state, { text }, { pipe }) {
+        heard.push(text);
+        pipe(
+          () => new Promise<void>(() => {}),
+          () => ({ type: "toy", text: "done" }),
+          () => ({ type: "toy", text: "failed" }),
+        );
+        return state;
+      },
+    },
+  });
+  const building = aSystem([stageTaking({ ...topic, group: "late" }, reader, { args: undefined })], {
+    ...{ clock, bus, topics: [topic] },
+  });
+  await clock.advance(6_000);
+  const it = await building;
+  it.system.tell({ path: "root/reader" }, { type: "toy", text: "told" });
+  await it.settle();
+  const stopped = it.system.stop("as asked", 30_000);
+  await clock.advance(100);
+  joining.resolve();
+  await clock.advance(1_000);
+  const appended = bus.append([
+    { ...toy(topic, "1", ""), bytes: new Uint8Array([0x81, 0xa4, 0x74, 0x65, 0x78, 0x74, 0xa1, 0x61]) },
+  ]);
+  await clock.advance(2_000);
+  await appended;
+  expect(it.phases).toEqual(["intake"]);
+  await clock.advance(30_000);
+  await stopped;
+  expect([heard, left]).toEqual([["told"], 1]);
 });

@@ -303,6 +303,30 @@ test("a child made while the system drains, and still loading at its end, never 
   expect(lives).toEqual({ starts: 0, releases: 0 });
 });
 
+test("a child asked for while the system drains is not started", async () => {
+  const lives = { starts: 0, releases: 0 };
+  const work = Promise.withResolvers<undefined>();
+  const busy = anActor("busy", (text, { pipe }) => {
+    if (text !== "go") return;
+    pipe(
+      () => work.promise,
+      () => say("done"),
+      () => say("failed"),
+    );
+  });
+  const it = await aSystem([dynamic("d", tolerant, () => plain(counted("e", lives))), plain(busy)]);
+  it.system.tell(at("root/busy"), say("go"));
+  await it.settle();
+  const stopped = it.system.stop("the end", 5_000);
+  await it.clock.advance(100);
+  it.system.startChild({ path: "root/d" }, "7", undefined);
+  await it.clock.advance(100);
+  expect([it.phases, lives.starts]).toEqual([["intake"], 0]);
+  work.resolve(undefined);
+  await it.clock.advance(1_000);
+  await stopped;
+});
+
 test("a circle is refused however often it is tried, and nothing waits behind it", async () => {
   const heard: string[] = [];
   const back = anActor("e", (text) => heard.push(text));

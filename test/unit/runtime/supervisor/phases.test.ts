@@ -170,14 +170,60 @@ test("draining waits for the pipes of every stage, settling for what they saved,
   expect(it.phases.length).toBe(5);
 });
 
-test("a stage that has failed and waits for its restart holds up no phase of the end", async () => {
-  const slow = { restarts: 5, withinMs: 60_000, backoffMs: [30_000, 30_000] } as const;
-  const failing = working("a", async () => {}, true);
+const slow = { restarts: 5, withinMs: 60_000, backoffMs: [30_000, 30_000] } as const;
+
+test("a stage that waits for its restart has it at once, and does its work before the end", async () => {
+  const begun: string[] = [];
+  const failing = working("a", async (text) => void begun.push(text), true);
   const it = await aSystem([supervisor("slow", "one_for_one", slow, [stage(failing, { args: undefined })])]);
   for (const text of ["fail", "work", "work"]) it.system.tell(addressOf<Say>("root/slow/a"), { type: "say", text });
   await it.settle();
   const stopped = it.system.stop("as asked", 60_000);
   await it.clock.advance(100);
   await stopped;
-  expect([it.phases.length, it.dropped]).toEqual([5, { "root/slow/a say dead_letter": 2 }]);
+  expect([it.phases.length, it.dropped, begun]).toEqual([5, {}, ["work", "work"]]);
+  expect(it.decisions).toEqual(["restarted root/slow/a 1"]);
+});
+
+test("one that fails again meanwhile waits as it always does, and no longer than the end may take", async () => {
+  const failing = working("a", async () => {}, true);
+  const it = await aSystem([supervisor("slow", "one_for_one", slow, [stage(failing, { args: undefined })])]);
+  for (const text of ["fail", "fail", "work"]) it.system.tell(addressOf<Say>("root/slow/a"), { type: "say", text });
+  await it.settle();
+  const stopped = it.system.stop("as asked", 20_000);
+  await it.clock.advance(19_000);
+  expect(it.phases).toEqual(["intake"]);
+  await it.clock.advance(2_000);
+  await stopped;
+  expect([it.phases.length, it.dropped]).toEqual([5, { "root/slow/a say dead_letter": 1 }]);
+  await it.clock.advance(60_000);
+  expect([it.decisions, it.clock.timers()]).toEqual([["restarted root/slow/a 1"], 0]);
+});
+
+test("a source is not started again while all comes to its end, its siblings are", async () => {
+  const starts: string[] = [];
+  const part = (name: string, isSource: boolean) =>
+    actor<undefined, null, Say>({
+      name,
+      mailbox: { capacity: 8, overflow: "drop-oldest" },
+      isSource,
+      start() {
+        starts.push(name);
+        return null;
+      },
+      on: {
+        say() {
+          throw new Error("as asked");
+        },
+      },
+    });
+  const children = [stage(part("reader", false), { args: undefined }), stage(part("camera", true), { args: undefined })];
+  const it = await aSystem([supervisor("all", "one_for_all", slow, children)]);
+  it.system.tell(addressOf<Say>("root/all/reader"), { type: "say", text: "fail" });
+  await it.settle();
+  const stopped = it.system.stop("as asked", 1_000);
+  await it.clock.advance(2_000);
+  await stopped;
+  expect(starts).toEqual(["reader", "camera", "reader"]);
+  expect([it.phases.length, it.failures.length, it.fatal]).toEqual([5, 1, []]);
 });
