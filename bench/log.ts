@@ -119,7 +119,7 @@ const appended = (shape: Shape, size: number) => async (): Promise<Contest> => (
   subject: await embedded(shape),
   versus: [
     { ...bare("a bare bun:sqlite loop", shape, false), target: { of: "ratio", limit: 0.8 } },
-    bare("the same with a table of unique ids", shape, true),
+    { ...bare("the same with a table of unique ids", shape, true), target: { of: "ratio", limit: 0.8 } },
   ],
 });
 

@@ -4,8 +4,8 @@
  */
 import type { Appended, Bus, Position } from "./bus.ts";
 import { createBusReaders, keepReader, type Reader } from "./bus-readers.ts";
-import { packBatch, unpackWritten } from "./bus-sqlite/batch.ts";
-import type { AppendCall, AppendedCall, LogCalls, OffsetCommit, Opened } from "./bus-sqlite/calls.ts";
+import { type AppendCall, packBatch } from "./bus-sqlite/batch.ts";
+import type { LogCalls, OffsetCommit, Opened, PackedWritten } from "./bus-sqlite/calls.ts";
 import { appendedRecords, type KnownTopic, packRecords, placesOf, unpackRecords } from "./bus-sqlite/columns.ts";
 import { createLogState, type LogState } from "./bus-sqlite/state.ts";
 import type { Clock } from "./clock.ts";
@@ -35,7 +35,7 @@ export type SqliteBusOptions = {
   readonly minFreeBytes?: number;
 };
 
-type Item = { readonly append: AppendCall; readonly names: readonly string[] } | { readonly commit: OffsetCommit };
+type Item = { readonly append: AppendCall } | { readonly commit: OffsetCommit };
 
 /** Throws `StartRefused(78)` when the directory is in use or not writable, or its file is of a newer version. */
 export const openSqliteBus = async (options: SqliteBusOptions): Promise<Bus> => {
@@ -99,15 +99,17 @@ const createBus = (
       commits: items.flatMap((item) => ("commit" in item ? [item.commit] : [])),
     });
     try {
-      const { calls, usedBytes } = unpackWritten(await worker.call("write", batch, [...batch.buffers]));
+      const written = await worker.call("write", batch, [batch.bytes]);
       maintenance.written();
-      state.wrote(usedBytes);
-      let next = 0;
+      state.wrote(written.usedBytes);
+      let first = 0;
+      let firstByte = 0;
       return items.map((item) => {
         if ("commit" in item) return [];
-        const written = calls[next++];
-        if (written === undefined) throw new Error("the log answered fewer appends than it was asked");
-        return appended(item.append, item.names, written);
+        const places = appended(item.append, first, firstByte, written);
+        first += item.append.records.length;
+        for (const length of item.append.lengths) firstByte += length;
+        return places;
       });
     } catch (thrown) {
       state.failed(reasonOf(thrown));
@@ -115,9 +117,11 @@ const createBus = (
     }
   };
 
-  const appended = (call: AppendCall, names: readonly string[], written: AppendedCall): readonly Appended[] => {
-    const places = placesOf(call, names, written);
-    const records = appendedRecords(call, places, written, ({ topic, partition }) => readers.has(topic, partition));
+  const appended = (call: AppendCall, first: number, firstByte: number, written: PackedWritten): readonly Appended[] => {
+    const places = placesOf(call, first, written);
+    const records = appendedRecords(call, places, { first, firstByte, written }, ({ topic, partition }) =>
+      readers.has(topic, partition),
+    );
     for (const [, [first, ...rest]] of Map.groupBy(records, ({ topic, partition }) => `${topic}/${partition}`)) {
       if (first === undefined) continue;
       readers.grown(first.topic, first.partition, (rest.at(-1) ?? first).offset + 1, [first, ...rest]);
@@ -208,8 +212,7 @@ const createBus = (
       if (refusal !== null) throw new Fault("unavailable", refusal);
       if (records.length === 0) return [];
       const append = packRecords(records, topicOf);
-      const names = records.map(({ topic }) => topic);
-      return queue.submit({ append, names }, records.length, append.bytes.byteLength);
+      return queue.submit({ append }, records.length, append.bytes.length);
     },
 
     async consume(topic, group, events) {

@@ -1,8 +1,20 @@
 /**
- * A batch as it crosses to the log's Worker and back: a structured clone costs by the value, and a string of its own some ten
- * times what its place in one text does, so all texts of a batch go as one, and all numbers as one array.
+ * A batch as it crosses to the log's Worker and back: a structured clone costs by the value and a transfer by the buffer, so
+ * all texts of a batch go as one, all numbers as one array, and all bytes in one buffer that is handed over and given back.
  */
-import type { AppendCall, AppendedCall, Duplicate, OffsetCommit, RecordColumns } from "./calls.ts";
+import type { Outgoing } from "../bus.ts";
+import type { Duplicate, OffsetCommit, PackedBatch, PackedWritten } from "./calls.ts";
+
+/** One append as it waits, as it was when it was asked for: the caller's buffers may have gone elsewhere since. */
+export type AppendCall = {
+  readonly records: readonly Omit<Outgoing, "bytes">[];
+  /** The topic of each record by its number in the file, its partition, and its bytes. */
+  readonly topics: readonly number[];
+  readonly partitions: readonly number[];
+  readonly lengths: readonly number[];
+  /** Of all records, one after the other. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+};
 
 /** What the log is to write, in one transaction. */
 export type WriteBatch = {
@@ -10,102 +22,89 @@ export type WriteBatch = {
   readonly calls: readonly AppendCall[];
   readonly commits: readonly OffsetCommit[];
 };
-export type WrittenBatch = { readonly calls: readonly AppendedCall[]; readonly usedBytes: number };
 
-export type PackedBatch = {
-  readonly nowMs: number;
-  /** Records of each call. */
-  readonly counts: Uint32Array;
-  /** Of each record: topic, partition, bytes, and the lengths of its texts. */
-  readonly numbers: Uint32Array;
-  /** Key, id, type and trace of each record. */
-  readonly text: string;
-  readonly buffers: readonly ArrayBuffer[];
-  readonly commits: readonly OffsetCommit[];
-};
-export type PackedWritten = {
-  readonly counts: Uint32Array;
-  readonly offsets: Float64Array;
-  readonly atMs: Float64Array;
-  readonly duplicates: readonly (readonly Duplicate[])[];
-  readonly buffers: readonly ArrayBuffer[];
-  readonly usedBytes: number;
-};
-
+/** Topic, partition, bytes, and the lengths of key, id, type and trace. */
 const numbersEach = 7;
-
-const sumOf = (counts: Iterable<number>): number => {
-  let sum = 0;
-  for (const count of counts) sum += count;
-  return sum;
-};
+/** Offset and time. */
+const placeNumbers = 2;
 
 export const packBatch = ({ nowMs, calls, commits }: WriteBatch): PackedBatch => {
-  const counts = Uint32Array.from(calls, ({ records }) => records.ids.length);
-  const numbers = new Uint32Array(sumOf(counts) * numbersEach);
-  const texts: string[] = [];
+  let count = 0;
+  for (const { records } of calls) count += records.length;
+  const numbers = new Uint32Array(count * numbersEach);
+  let text = "";
   let at = 0;
-  for (const { records } of calls) {
-    const { topics, partitions, lengths, keys, ids, types, traces } = records;
-    for (let index = 0; index < ids.length; index++) {
-      numbers[at++] = topics[index] ?? 0;
-      numbers[at++] = partitions[index] ?? 0;
-      numbers[at++] = lengths[index] ?? 0;
-      for (const column of [keys, ids, types, traces]) {
-        const text = column[index] ?? "";
-        texts.push(text);
-        numbers[at++] = text.length;
-      }
+  for (const { records, topics, partitions, lengths } of calls) {
+    for (let index = 0; index < records.length; index++) {
+      const record = records[index];
+      if (record === undefined) continue;
+      const { key, id, type, trace } = record;
+      numbers[at] = topics[index] ?? 0;
+      numbers[at + 1] = partitions[index] ?? 0;
+      numbers[at + 2] = lengths[index] ?? 0;
+      numbers[at + 3] = key.length;
+      numbers[at + 4] = id.length;
+      numbers[at + 5] = type.length;
+      numbers[at + 6] = trace.length;
+      text += key + id + type + trace;
+      at += numbersEach;
     }
   }
-  return { nowMs, counts, numbers, text: texts.join(""), buffers: calls.map(({ bytes }) => bytes), commits };
+  return { nowMs, numbers, text, bytes: joined(calls), commits };
 };
 
-export const unpackBatch = ({ nowMs, counts, numbers, text, buffers, commits }: PackedBatch): WriteBatch => {
+/** The bytes of one call as they are, those of several in one buffer. */
+const joined = (calls: readonly AppendCall[]): ArrayBuffer => {
+  const [first, ...others] = calls;
+  if (first !== undefined && others.length === 0) return first.bytes.buffer;
+  let size = 0;
+  for (const { bytes } of calls) size += bytes.length;
+  const buffer = new ArrayBuffer(size);
+  const all = new Uint8Array(buffer);
+  let end = 0;
+  for (const { bytes } of calls) {
+    all.set(bytes, end);
+    end += bytes.length;
+  }
+  return buffer;
+};
+
+/** What the log does with a record of a batch: the place where it is, and whether it was there already. */
+export type Placed = { readonly partition: number; readonly offset: number; readonly atMs: number; readonly duplicate: boolean };
+export type PlaceRecord = (
+  topic: number,
+  partition: number,
+  record: Pick<Outgoing, "key" | "id" | "type" | "trace" | "bytes">,
+) => Placed;
+
+/** Gives each record of the batch its place. */
+export const placeBatch = ({ numbers, text, bytes }: PackedBatch, place: PlaceRecord): Omit<PackedWritten, "usedBytes"> => {
+  const count = numbers.length / numbersEach;
+  const places = new Float64Array(count * placeNumbers);
+  const duplicates: Duplicate[] = [];
   let at = 0;
-  let start = 0;
-  const next = (): number => numbers[at++] ?? 0;
+  let textAt = 0;
+  let byteAt = 0;
   const nextText = (): string => {
-    const from = start;
-    start += next();
-    return text.slice(from, start);
+    const from = textAt;
+    textAt += numbers[at++] ?? 0;
+    return text.slice(from, textAt);
   };
-  const calls = buffers.map((bytes, call): AppendCall => {
-    const records: RecordColumns = { topics: [], partitions: [], keys: [], ids: [], types: [], traces: [], lengths: [] };
-    for (let left = counts[call] ?? 0; left > 0; left--) {
-      records.topics.push(next());
-      records.partitions.push(next());
-      records.lengths.push(next());
-      records.keys.push(nextText());
-      records.ids.push(nextText());
-      records.types.push(nextText());
-      records.traces.push(nextText());
-    }
-    return { records, bytes };
-  });
-  return { nowMs, calls, commits };
-};
-
-export const packWritten = ({ calls, usedBytes }: WrittenBatch): PackedWritten => {
-  const counts = Uint32Array.from(calls, ({ offsets }) => offsets.length);
-  const offsets = new Float64Array(sumOf(counts));
-  const atMs = new Float64Array(offsets.length);
-  let at = 0;
-  for (const call of calls) {
-    offsets.set(call.offsets, at);
-    atMs.set(call.atMs, at);
-    at += call.offsets.length;
+  for (let index = 0; index < count; index++) {
+    const topic = numbers[at++] ?? 0;
+    const partition = numbers[at++] ?? 0;
+    const length = numbers[at++] ?? 0;
+    const view = new Uint8Array(bytes, byteAt, length);
+    byteAt += length;
+    const record = { key: nextText(), id: nextText(), type: nextText(), trace: nextText(), bytes: view };
+    const placed = place(topic, partition, record);
+    places[index * placeNumbers] = placed.offset;
+    places[index * placeNumbers + 1] = placed.atMs;
+    if (placed.duplicate) duplicates.push({ index, partition: placed.partition });
   }
-  const duplicates = calls.map((call) => call.duplicates);
-  return { counts, offsets, atMs, duplicates, buffers: calls.map(({ bytes }) => bytes), usedBytes };
+  return { places, duplicates, bytes };
 };
 
-export const unpackWritten = ({ counts, offsets, atMs, duplicates, buffers, usedBytes }: PackedWritten): WrittenBatch => {
-  let at = 0;
-  const calls = buffers.map((bytes, call): AppendedCall => {
-    const start = at;
-    at += counts[call] ?? 0;
-    return { offsets: offsets.subarray(start, at), atMs: atMs.subarray(start, at), duplicates: duplicates[call] ?? [], bytes };
-  });
-  return { calls, usedBytes };
-};
+/** The place of the batch's record of that index. */
+export const offsetOf = ({ places }: PackedWritten, index: number): number => places[index * placeNumbers] ?? -1;
+export const atMsOf = ({ places }: PackedWritten, index: number): number => places[index * placeNumbers + 1] ?? 0;

@@ -1,19 +1,6 @@
 /** What the bus asks of the Worker that has the log file. Topics travel by their number in the file, bytes in one buffer a call. */
 import type { TopicState } from "../bus.ts";
-import type { PackedBatch, PackedWritten } from "./batch.ts";
 
-export type RecordColumns = {
-  readonly topics: number[];
-  readonly partitions: number[];
-  readonly keys: string[];
-  readonly ids: string[];
-  readonly types: string[];
-  readonly traces: string[];
-  readonly lengths: number[];
-};
-
-/** The records of one append: stored together or not at all. */
-export type AppendCall = { readonly records: RecordColumns; readonly bytes: ArrayBuffer };
 export type OffsetCommit = {
   readonly topic: number;
   readonly group: string;
@@ -21,20 +8,34 @@ export type OffsetCommit = {
   readonly offset: number;
 };
 
-/** A record that was there already: its index in the append, and the partition where it is. */
-export type Duplicate = { readonly index: number; readonly partition: number };
-
-/** The places of one append's records, and its bytes back for those who read along. */
-export type AppendedCall = {
-  readonly offsets: ArrayLike<number>;
-  readonly atMs: ArrayLike<number>;
-  readonly duplicates: readonly Duplicate[];
+/** Records stored together or not at all, as `batch.ts` packs them. */
+export type PackedBatch = {
+  readonly nowMs: number;
+  readonly numbers: Uint32Array;
+  readonly text: string;
   readonly bytes: ArrayBuffer;
+  readonly commits: readonly OffsetCommit[];
 };
 
-export type ReadColumns = Omit<RecordColumns, "topics" | "partitions"> & {
+/** A record that was there already: its index in the batch, and the partition where it is. */
+export type Duplicate = { readonly index: number; readonly partition: number };
+
+/** Where the records are, and their bytes back for those who read along. */
+export type PackedWritten = {
+  readonly places: Float64Array;
+  readonly duplicates: readonly Duplicate[];
+  readonly bytes: ArrayBuffer;
+  readonly usedBytes: number;
+};
+
+export type ReadColumns = {
   readonly offsets: number[];
   readonly atMs: number[];
+  readonly keys: string[];
+  readonly ids: string[];
+  readonly types: string[];
+  readonly traces: string[];
+  readonly lengths: number[];
   readonly bytes: ArrayBuffer;
   /** The end of the partition when it was read. */
   readonly next: number;

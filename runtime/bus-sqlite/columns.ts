@@ -1,7 +1,8 @@
 /** Records as they cross to the Worker and back: columns, and all bytes of a call in one buffer that is handed over. */
 import type { Appended, BusRecord, Outgoing } from "../bus.ts";
 import { partitionOf } from "../partition.ts";
-import type { AppendCall, AppendedCall, ReadColumns } from "./calls.ts";
+import { type AppendCall, atMsOf, offsetOf } from "./batch.ts";
+import type { PackedWritten, ReadColumns } from "./calls.ts";
 
 export type KnownTopic = {
   readonly name: string;
@@ -12,64 +13,67 @@ export type KnownTopic = {
 
 /** Copies exactly the bytes of each record, which is often a view into a larger buffer. */
 export const packRecords = (records: readonly Outgoing[], topicOf: (name: string) => KnownTopic): AppendCall => {
-  const columns: AppendCall["records"] = { topics: [], partitions: [], keys: [], ids: [], types: [], traces: [], lengths: [] };
+  const topics: number[] = [];
+  const partitions: number[] = [];
+  const lengths: number[] = [];
   let size = 0;
-  for (const { bytes } of records) size += bytes.length;
-  const buffer = new Uint8Array(size);
-  let end = 0;
-  for (const { topic, key, id, type, trace, bytes } of records) {
-    const { number, partitions } = topicOf(topic);
-    columns.topics.push(number);
-    columns.partitions.push(partitionOf(key, partitions));
-    columns.keys.push(key);
-    columns.ids.push(id);
-    columns.types.push(type);
-    columns.traces.push(trace);
-    columns.lengths.push(bytes.length);
-    buffer.set(bytes, end);
-    end += bytes.length;
+  for (const record of records) {
+    const topic = topicOf(record.topic);
+    topics.push(topic.number);
+    partitions.push(partitionOf(record.key, topic.partitions));
+    lengths.push(record.bytes.length);
+    size += record.bytes.length;
   }
-  return { records: columns, bytes: buffer.buffer };
+  const bytes = new Uint8Array(size);
+  let end = 0;
+  for (const record of records) {
+    bytes.set(record.bytes, end);
+    end += record.bytes.length;
+  }
+  return { records: [...records], topics, partitions, lengths, bytes };
 };
 
-/** Where the records of a call are. */
-export const placesOf = ({ records }: AppendCall, names: readonly string[], written: AppendedCall): Appended[] => {
-  const places = names.map((topic, index) => ({
+/** Where the records of a call are, the first of which is the batch's record of index `first`. */
+export const placesOf = ({ records, partitions }: AppendCall, first: number, written: PackedWritten): Appended[] => {
+  const places = records.map(({ topic }, index) => ({
     topic,
-    partition: records.partitions[index] ?? -1,
-    offset: written.offsets[index] ?? -1,
+    partition: partitions[index] ?? -1,
+    offset: offsetOf(written, first + index),
     duplicate: false,
   }));
   for (const { index, partition } of written.duplicates) {
-    const place = places[index];
-    if (place) places[index] = { ...place, partition, duplicate: true };
+    const place = places[index - first];
+    if (place) places[index - first] = { ...place, partition, duplicate: true };
   }
   return places;
 };
 
 /** The records of a call as readers see them, those alone that are fresh and that `wanted` asks for. */
 export const appendedRecords = (
-  { records }: AppendCall,
+  { records, lengths }: AppendCall,
   places: readonly Appended[],
-  { atMs, bytes }: AppendedCall,
+  { first, firstByte, written }: { readonly first: number; readonly firstByte: number; readonly written: PackedWritten },
   wanted: (place: Appended) => boolean,
 ): BusRecord[] => {
   const appended: BusRecord[] = [];
-  let start = 0;
-  for (const [index, place] of places.entries()) {
-    const length = records.lengths[index] ?? 0;
-    if (!place.duplicate && wanted(place))
-      appended.push({
-        topic: place.topic,
-        partition: place.partition,
-        offset: place.offset,
-        appendedAtMs: atMs[index] ?? 0,
-        key: records.keys[index] ?? "",
-        id: records.ids[index] ?? "",
-        type: records.types[index] ?? "",
-        trace: records.traces[index] ?? "",
-        bytes: new Uint8Array(bytes, start, length),
-      });
+  let start = firstByte;
+  let asked: Appended | null = null;
+  let isWanted = false;
+  for (const [index, record] of records.entries()) {
+    const place = places[index];
+    const length = lengths[index] ?? 0;
+    if (place === undefined) continue;
+    const { topic, partition, offset, duplicate } = place;
+    // Neighbours are mostly of one partition.
+    if (asked?.topic !== topic || asked.partition !== partition) {
+      asked = place;
+      isWanted = wanted(place);
+    }
+    if (isWanted && !duplicate) {
+      const { key, id, type, trace } = record;
+      const bytes = new Uint8Array(written.bytes, start, length);
+      appended.push({ topic, partition, offset, appendedAtMs: atMsOf(written, first + index), key, id, type, trace, bytes });
+    }
     start += length;
   }
   return appended;

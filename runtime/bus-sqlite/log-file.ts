@@ -1,13 +1,12 @@
 /** The embedded log on its file. Synchronous, and without a clock of its own: it runs in the bus's Worker. */
 import type { Database } from "bun:sqlite";
 import type { TopicState } from "../bus.ts";
-import type { WriteBatch, WrittenBatch } from "./batch.ts";
-import type { AppendCall, AppendedCall, Duplicate, LogCalls, OffsetCommit } from "./calls.ts";
-import { createCatalog, type Partition } from "./catalog.ts";
+import { type PlaceRecord, placeBatch } from "./batch.ts";
+import type { LogCalls, OffsetCommit } from "./calls.ts";
+import { createCatalog, type Ids, type Partition } from "./catalog.ts";
 import { createRetention } from "./retention.ts";
 
-export type LogFile = Pick<LogCalls, "ensure" | "read" | "offsetAt" | "states" | "committed" | "join"> & {
-  readonly write: (batch: WriteBatch) => WrittenBatch;
+export type LogFile = Pick<LogCalls, "ensure" | "read" | "offsetAt" | "states" | "committed" | "join" | "write"> & {
   readonly prune: (args: Parameters<LogCalls["prune"]>[0]) => boolean;
   readonly usedBytes: () => number;
   /** Reads and writes what a start and the first append need, and leaves the file as it was: throws where it is damaged. */
@@ -47,38 +46,23 @@ export const createLogFile = (database: Database): LogFile => {
     }
   };
 
-  const append = (nowMs: number, { records, bytes }: AppendCall): AppendedCall => {
-    const offsets: number[] = [];
-    const atMs: number[] = [];
-    const duplicates: Duplicate[] = [];
-    let start = 0;
-    for (const [index, id] of records.ids.entries()) {
-      const topic = catalog.topic(records.topics[index] ?? -1);
-      const end = start + (records.lengths[index] ?? 0);
-      const partition = catalog.created(topic, records.partitions[index] ?? -1);
-      const { insert, find } = catalog.ids(topic);
-      if (insert.run(id, partition.partition, partition.next).changes > 0) {
-        partition.lastAtMs = Math.max(partition.lastAtMs, nowMs);
-        partition.insert.run(
-          partition.next,
-          partition.lastAtMs,
-          records.keys[index] ?? "",
-          id,
-          records.types[index] ?? "",
-          records.traces[index] ?? "",
-          new Uint8Array(bytes, start, end - start),
-        );
-        offsets.push(partition.next++);
-        atMs.push(partition.lastAtMs);
-      } else {
-        const first = find.get(id);
-        duplicates.push({ index, partition: first?.partition ?? -1 });
-        offsets.push(first?.offset ?? -1);
-        atMs.push(0);
+  const placeOf = (nowMs: number): PlaceRecord => {
+    // Neighbours are mostly of one partition.
+    let log: Partition | null = null;
+    let ids: Ids | null = null;
+    return (topic, partition, { key, id, type, trace, bytes }) => {
+      if (log === null || ids === null || log.topic.number !== topic || log.partition !== partition) {
+        log = catalog.created(catalog.topic(topic), partition);
+        ids = catalog.ids(log.topic);
       }
-      start = end;
-    }
-    return { offsets, atMs, duplicates, bytes };
+      if (ids.insert.run(id, partition, log.next).changes === 0) {
+        const first = ids.find.get(id);
+        return { partition: first?.partition ?? -1, offset: first?.offset ?? -1, atMs: 0, duplicate: true };
+      }
+      log.lastAtMs = Math.max(log.lastAtMs, nowMs);
+      log.insert.run(log.next, log.lastAtMs, key, id, type, trace, bytes);
+      return { partition, offset: log.next++, atMs: log.lastAtMs, duplicate: false };
+    };
   };
 
   const commitAll = (commits: readonly OffsetCommit[]) => {
@@ -99,14 +83,13 @@ export const createLogFile = (database: Database): LogFile => {
         }),
       ),
 
-    write({ nowMs, calls, commits }) {
-      const appended = transaction(() => {
-        const places = calls.map((call) => append(nowMs, call));
-        commitAll(commits);
-        return places;
-      });
-      return { calls: appended, usedBytes: usedBytes() };
-    },
+    write: (batch) =>
+      transaction(() => {
+        const placed = placeBatch(batch, placeOf(batch.nowMs));
+        commitAll(batch.commits);
+        // Within the transaction, where no lock is taken for it.
+        return { ...placed, usedBytes: usedBytes() };
+      }),
 
     read({ topic, partition, offset, limit, bytesMax }) {
       const log = catalog.partition(catalog.topic(topic), partition);

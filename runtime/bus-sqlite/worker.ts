@@ -3,7 +3,6 @@ import { statfsSync } from "node:fs";
 import { join } from "node:path";
 import { closeSqliteFile, damageMet, openSqliteFile } from "../sqlite/file.ts";
 import { answerCalls } from "../sqlite/worker-calls.ts";
-import { packWritten, unpackBatch } from "./batch.ts";
 import type { LogCalls } from "./calls.ts";
 import { migrations } from "./catalog.ts";
 import { createLogFile, type LogFile } from "./log-file.ts";
@@ -46,8 +45,8 @@ answerCalls<LogCalls>(
     },
     ensure: (args) => ({ value: log().file.ensure(args) }),
     write(batch) {
-      const value = packWritten(log().file.write(unpackBatch(batch)));
-      return { value, transfer: [...value.buffers] };
+      const value = log().file.write(batch);
+      return { value, transfer: [value.bytes] };
     },
     read(args) {
       const value = log().file.read(args);

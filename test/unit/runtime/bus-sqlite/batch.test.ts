@@ -1,53 +1,77 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { packBatch, packWritten, unpackBatch, unpackWritten, type WriteBatch } from "../../../../runtime/bus-sqlite/batch.ts";
+import type { Outgoing } from "../../../../runtime/bus.ts";
+import { type AppendCall, atMsOf, offsetOf, packBatch, placeBatch } from "../../../../runtime/bus-sqlite/batch.ts";
+import type { PackedWritten } from "../../../../runtime/bus-sqlite/calls.ts";
+import { appendedRecords, packRecords, placesOf } from "../../../../runtime/bus-sqlite/columns.ts";
+import { partitionOf } from "../../../../runtime/partition.ts";
 
-const small = fc.nat({ max: 0xffff });
 const text = fc.string({ unit: "binary", maxLength: 20 });
-const records = fc.array(
-  fc.record({ topic: small, partition: small, length: fc.nat(), key: text, id: text, type: text, trace: text }),
-  {
-    maxLength: 5,
-  },
-);
-const call = records.map((rows) => ({
-  records: {
-    topics: rows.map((row) => row.topic),
-    partitions: rows.map((row) => row.partition),
-    lengths: rows.map((row) => row.length),
-    keys: rows.map((row) => row.key),
-    ids: rows.map((row) => row.id),
-    types: rows.map((row) => row.type),
-    traces: rows.map((row) => row.trace),
-  },
-  bytes: new ArrayBuffer(8),
-}));
-const commits = fc.array(fc.record({ topic: small, group: text, partition: small, offset: fc.nat() }), { maxLength: 2 });
-const batch: fc.Arbitrary<WriteBatch> = fc.record({ nowMs: fc.nat(), calls: fc.array(call, { maxLength: 4 }), commits });
+const record: fc.Arbitrary<Outgoing> = fc.record({
+  topic: fc.constantFrom("a", "b"),
+  key: text,
+  id: text,
+  type: text,
+  trace: text,
+  bytes: fc.uint8Array({ maxLength: 9 }),
+});
+const appends = fc.array(fc.array(record, { maxLength: 5 }), { maxLength: 4 });
+const numbers: Readonly<Record<string, number>> = { a: 3, b: 70_000 };
+const topicOf = (name: string) => ({ name, number: numbers[name] ?? -1, partitions: 5, maxBytes: 9 });
 
-const written = fc.record({
-  calls: fc.array(
-    fc.array(fc.record({ offset: fc.maxSafeNat(), atMs: fc.maxSafeNat() }), { maxLength: 4 }).map((places) => ({
-      offsets: places.map(({ offset }) => offset),
-      atMs: places.map(({ atMs }) => atMs),
-      duplicates: places.slice(0, 1).map((_, index) => ({ index, partition: 3 })),
-      bytes: new ArrayBuffer(4),
-    })),
-    { maxLength: 4 },
-  ),
-  usedBytes: fc.maxSafeNat(),
+/** Every third record is a copy of one in partition 4; each has its index for an offset. */
+const write = (calls: readonly AppendCall[]) => {
+  const seen: unknown[] = [];
+  const batch = structuredClone(packBatch({ nowMs: 7, calls, commits: [] }));
+  const placed = placeBatch(batch, (topic, partition, { bytes, ...texts }) => {
+    const duplicate = seen.length % 3 === 2;
+    const offset = seen.push({ topic, partition, ...texts, bytes: [...bytes] }) - 1;
+    return { partition: duplicate ? 4 : partition, offset, atMs: offset + 100, duplicate };
+  });
+  const written: PackedWritten = structuredClone({ ...placed, usedBytes: 1 });
+  return { seen, written };
+};
+
+test("the Worker sees each record as it was when the append was asked for, whatever the texts hold", () => {
+  const property = fc.property(appends, (given) => {
+    const expected = given.flat().map(({ topic, bytes, ...texts }) => {
+      const { number, partitions } = topicOf(topic);
+      return { topic: number, partition: partitionOf(texts.key, partitions), ...texts, bytes: [...bytes] };
+    });
+    const calls = given.map((records) => packRecords(records, topicOf));
+    for (const { bytes } of given.flat()) bytes.fill(0);
+    expect(write(calls).seen).toEqual(expected);
+  });
+  fc.assert(property);
 });
 
-test("what the Worker is asked arrives as it was, whatever the texts hold", () => {
-  fc.assert(fc.property(batch, (given) => expect(unpackBatch(structuredClone(packBatch(given)))).toEqual(given)));
-});
-
-test("what the Worker answers arrives as it was", () => {
-  fc.assert(
-    fc.property(written, (given) => {
-      const { calls, usedBytes } = unpackWritten(structuredClone(packWritten(given)));
-      const plain = calls.map((each) => ({ ...each, offsets: Array.from(each.offsets), atMs: Array.from(each.atMs) }));
-      expect({ calls: plain, usedBytes }).toEqual(given);
-    }),
-  );
+test("each append finds its own places and bytes in what the Worker answers", () => {
+  const property = fc.property(appends, (given) => {
+    const calls = given.map((records) => packRecords(records, topicOf));
+    const { written } = write(calls);
+    let first = 0;
+    let firstByte = 0;
+    for (const [index, records] of given.entries()) {
+      const call = calls[index];
+      if (call === undefined) continue;
+      const places = placesOf(call, first, written);
+      const expected = records.map(({ topic, key }, at) => {
+        const duplicate = (first + at) % 3 === 2;
+        return { topic, partition: duplicate ? 4 : partitionOf(key, 5), offset: first + at, duplicate };
+      });
+      expect(places).toEqual(expected);
+      const fresh = appendedRecords(call, places, { first, firstByte, written }, ({ topic }) => topic === "a");
+      expect(fresh.map(({ offset, appendedAtMs, bytes }) => [offset, appendedAtMs, ...bytes])).toEqual(
+        records.flatMap(({ topic, bytes }, at) =>
+          topic === "b" || (first + at) % 3 === 2 ? [] : [[first + at, first + at + 100, ...bytes]],
+        ),
+      );
+      expect(records.map((_, at) => [offsetOf(written, first + at), atMsOf(written, first + at)])).toEqual(
+        records.map((_, at) => [first + at, first + at + 100]),
+      );
+      first += records.length;
+      for (const { bytes } of records) firstByte += bytes.length;
+    }
+  });
+  fc.assert(property);
 });
