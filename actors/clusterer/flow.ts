@@ -64,7 +64,7 @@ const extend = (trails: Map<number, Trail>, vehicle: Body, sight: Sight): void =
   }
   if (vehicle.heading !== null && vehicle.speed >= FLOW_SPEED_MIN) {
     const direction = directionOf(vehicle.heading);
-    const parts = Math.min(24, Math.max(1, Math.ceil(Math.hypot(u - trail.last.u, v - trail.last.v))));
+    const parts = Math.min(24, Math.max(1, Math.ceil(Math.sqrt((u - trail.last.u) ** 2 + (v - trail.last.v) ** 2))));
     for (let part = 1; part <= parts && trail.steps.length < TRAIL_MAX; part++) {
       const cell = cellAt(trail.last.u + ((u - trail.last.u) * part) / parts, trail.last.v + ((v - trail.last.v) * part) / parts);
       if (cell >= 0 && cell !== trail.steps.at(-1)?.cell) trail.steps.push({ cell, direction, ms: sight.ms });
@@ -130,14 +130,15 @@ export const passagesIn = (flow: Flow, cell: number, heading: number): Passages 
   cell < 0 ? nothing : passages(flow.counts, cell, directionOf(heading));
 
 const passages = (counts: Uint8Array, cell: number, direction: number): Passages => {
-  let [all, same, opposite] = [0, 0, 0];
-  for (let each = 0; each < DIRECTIONS; each++) {
-    const count = counts[cell * DIRECTIONS + each] ?? 0;
-    const turn = Math.abs(each - direction);
-    const apart = Math.min(turn, DIRECTIONS - turn);
-    all += count;
-    if (apart <= 1) same += count;
-    if (apart >= DIRECTIONS / 2 - 1) opposite += count;
+  const first = cell * DIRECTIONS;
+  let all = 0;
+  for (let each = 0; each < DIRECTIONS; each++) all += counts[first + each] ?? 0;
+  // Most of a picture is no road.
+  if (all === 0) return nothing;
+  let [same, opposite] = [0, 0];
+  for (let turn = -1; turn <= 1; turn++) {
+    same += counts[first + ((direction + turn + DIRECTIONS) % DIRECTIONS)] ?? 0;
+    opposite += counts[first + ((direction + turn + DIRECTIONS / 2) % DIRECTIONS)] ?? 0;
   }
   return { all, same, opposite };
 };

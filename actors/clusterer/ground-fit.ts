@@ -3,7 +3,7 @@
  * high the camera hangs and how far it looks down. The idea is Hoiem, Efros and Hebert's ("Putting Objects in Perspective",
  * IJCV 2008); here whole boxes are compared, since a car's box shows its length, width or height by its heading.
  */
-import { boxSides, type CameraModel, groundOf, usualSize } from "./ground.ts";
+import { boxSidesOf, type CameraModel, groundOf, usualSize } from "./ground.ts";
 
 /** What is learned from: a whole, moving car, or a person. */
 export type SizeSample = {
@@ -51,10 +51,13 @@ export const learnSize = (fit: GroundFit, sample: SizeSample, imageWidth: number
   const column = Math.min(COLUMNS - 1, Math.max(0, Math.floor((sample.u / imageWidth) * COLUMNS)));
   const row = Math.min(ROWS - 1, Math.max(0, Math.floor((sample.v / imageHeight) * ROWS)));
   const cell = (row * COLUMNS + column) * 2 + (sample.class === "car" ? 1 : 0);
-  const there = fit.samples.get(cell) ?? [];
-  there.push(sample);
-  if (there.length > SAMPLES_PER_CELL) there.shift();
-  fit.samples.set(cell, there);
+  const there = fit.samples.get(cell);
+  if (!there) fit.samples.set(cell, [sample]);
+  else {
+    // In place: this is done for each road user of each frame.
+    if (there.length >= SAMPLES_PER_CELL) there.copyWithin(0, 1).length -= 1;
+    there.push(sample);
+  }
   fit.taken += 1;
   if (fit.taken < fit.fitAt) return;
   fit.fitAt = fit.taken + Math.min(fit.taken, REFIT_EVERY);
@@ -109,21 +112,31 @@ const directions = [
   [-1, 1],
 ] as const;
 
+/** Of what did not move. */
+const ahead = { x: 1, y: 0 };
+
+/** Logarithms cost as much as all the rest; those beyond the bound need not be known. */
+const RATIO_MAX = Math.exp(LOSS_MAX);
+const sideLoss = (ratio: number): number =>
+  ratio < RATIO_MAX && ratio * RATIO_MAX > 1 ? Math.abs(Math.log(ratio)) : LOSS_MAX;
+
 /** Mean bounded error of the logarithm of the sides. */
 const loss = (model: CameraModel, samples: readonly SizeSample[]): number => {
   const ground = groundOf(model);
+  const boxSides = boxSidesOf(model);
   let sum = 0;
   let count = 0;
   for (const sample of samples) {
     const size = usualSize(sample.class);
     const at = ground.place(sample.u, sample.v, size.heightM / 2);
     const to = ground.place(sample.u + sample.du, sample.v + sample.dv, size.heightM / 2);
-    const heading = Math.atan2(to.y - at.y, to.x - at.x);
-    const [width, height] = boxSides(model, at, heading, size);
-    sum += Math.min(LOSS_MAX, Math.abs(Math.log(sample.height / height)));
+    const [x, y] = [to.x - at.x, to.y - at.y];
+    const way = Math.sqrt(x * x + y * y);
+    const [width, height] = boxSides(at, way > 0 ? { x: x / way, y: y / way } : ahead, size);
+    sum += sideLoss(sample.height / height);
     count += 1;
     if (sample.class === "person") continue;
-    sum += Math.min(LOSS_MAX, Math.abs(Math.log(sample.width / width)));
+    sum += sideLoss(sample.width / width);
     count += 1;
   }
   return count === 0 ? 0 : sum / count + PRIOR_WEIGHT * Math.abs(Math.log(model.pitch / PITCH_USUAL));

@@ -69,33 +69,37 @@ export const groundOf = (model: CameraModel): Ground => {
   };
 };
 
-/** Width and height in pixels of the box around a body that stands at `at` and heads for `heading` (radians from x to y). */
-export const boxSides = (model: CameraModel, at: GroundPoint, heading: number, size: BodySize): readonly [number, number] => {
-  const sin = Math.sin(model.pitch);
-  const cos = Math.cos(model.pitch);
-  const along = { x: (Math.cos(heading) * size.lengthM) / 2, y: (Math.sin(heading) * size.lengthM) / 2 };
-  const across = { x: (-Math.sin(heading) * size.widthM) / 2, y: (Math.cos(heading) * size.widthM) / 2 };
-  let [left, right, top, bottom] = [
-    Number.POSITIVE_INFINITY,
-    Number.NEGATIVE_INFINITY,
-    Number.POSITIVE_INFINITY,
-    Number.NEGATIVE_INFINITY,
-  ];
-  for (let corner = 0; corner < 8; corner++) {
-    const front = corner & 1 ? 1 : -1;
-    const side = corner & 2 ? 1 : -1;
-    const drop = model.heightM - (corner & 4 ? size.heightM : 0);
-    const x = at.x + front * along.x + side * across.x;
-    const y = at.y + front * along.y + side * across.y;
-    const depth = Math.max(y * cos + drop * sin, NEAR_M);
-    const u = (model.focalPx * x) / depth;
-    const v = (model.focalPx * (drop * cos - y * sin)) / depth;
-    left = Math.min(left, u);
-    right = Math.max(right, u);
-    top = Math.min(top, v);
-    bottom = Math.max(bottom, v);
-  }
-  return [right - left, bottom - top];
+/** Width and height in pixels of the box around a body that stands at `at` and heads the way of `heading`, of length 1. */
+export type BoxSides = (at: GroundPoint, heading: GroundPoint, size: BodySize) => readonly [number, number];
+
+export const boxSidesOf = ({ focalPx, heightM, pitch }: CameraModel): BoxSides => {
+  const sin = Math.sin(pitch);
+  const cos = Math.cos(pitch);
+  return (at, heading, { lengthM, widthM, heightM: tallM }) => {
+    const along = { x: (heading.x * lengthM) / 2, y: (heading.y * lengthM) / 2 };
+    const across = { x: (-heading.y * widthM) / 2, y: (heading.x * widthM) / 2 };
+    let [left, right, top, bottom] = [
+      Number.POSITIVE_INFINITY,
+      Number.NEGATIVE_INFINITY,
+      Number.POSITIVE_INFINITY,
+      Number.NEGATIVE_INFINITY,
+    ];
+    for (let corner = 0; corner < 8; corner++) {
+      const front = corner & 1 ? 1 : -1;
+      const side = corner & 2 ? 1 : -1;
+      const drop = heightM - (corner & 4 ? tallM : 0);
+      const x = at.x + front * along.x + side * across.x;
+      const y = at.y + front * along.y + side * across.y;
+      const scale = focalPx / Math.max(y * cos + drop * sin, NEAR_M);
+      const u = x * scale;
+      const v = (drop * cos - y * sin) * scale;
+      if (u < left) left = u;
+      if (u > right) right = u;
+      if (v < top) top = v;
+      if (v > bottom) bottom = v;
+    }
+    return [right - left, bottom - top];
+  };
 };
 
 /** Whether the picture's edge may cut the object off: its centre and its sides then say little. */

@@ -1,7 +1,7 @@
 /**
  * Groups of road users by distance of centres: single linkage, so a group is a connected component of the graph whose edges
- * are pairs within the distance. Pairs are found through a grid of cells as wide as the distance, so that the cost is that of
- * the neighbours, not of all pairs.
+ * are pairs within the distance. Pairs are found by a sweep from left to right, so that the cost is that of the neighbours, not
+ * of all pairs.
  */
 import type { Box } from "../../protocols/ids.ts";
 
@@ -85,30 +85,22 @@ const visitLinks = (
   const reaches = objects.map(
     ({ bbox }) => (relativeDistance === undefined ? distancePx : relativeDistance * diagonalOf(bbox)) / 2,
   );
-  // Two reaches add up to the pair's distance, so no pair is further apart than one cell.
-  const cellPx = Math.max(1, reaches.reduce((most, reach) => Math.max(most, reach), 0) * 2);
+  const reachMax = reaches.reduce((most, reach) => Math.max(most, reach), 0);
 
-  const cells = new Map<number, number[]>();
-  objects.forEach((_, b) => {
+  const order = xs.map((_, index) => index).sort((one, other) => (xs[one] ?? 0) - (xs[other] ?? 0));
+  for (let right = 1; right < order.length; right++) {
+    const b = order[right] ?? 0;
     const [x, y, reach] = [xs[b] ?? 0, ys[b] ?? 0, reaches[b] ?? 0];
-    const [column, row] = [Math.floor(x / cellPx), Math.floor(y / cellPx)];
-    for (let neighbour = 0; neighbour < 9; neighbour++) {
-      const cell = cells.get(cellKey(column + (neighbour % 3) - 1, row + Math.floor(neighbour / 3) - 1));
-      for (const a of cell ?? []) {
-        const [dx, dy] = [(xs[a] ?? 0) - x, (ys[a] ?? 0) - y];
-        const distance = Math.sqrt(dx * dx + dy * dy);
-        if (distance <= (reaches[a] ?? 0) + reach) visit(a, b, distance);
-      }
+    // Two reaches add up to the pair's distance.
+    for (let left = right - 1; left >= 0; left--) {
+      const a = order[left] ?? 0;
+      const [dx, dy] = [x - (xs[a] ?? 0), y - (ys[a] ?? 0)];
+      if (dx > reachMax + reach) break;
+      const distance = Math.sqrt(dx * dx + dy * dy);
+      if (distance <= (reaches[a] ?? 0) + reach) visit(Math.min(a, b), Math.max(a, b), distance);
     }
-    const home = cellKey(column, row);
-    const there = cells.get(home);
-    if (there) there.push(b);
-    else cells.set(home, [b]);
-  });
+  }
 };
-
-/** Unique for cells within 32,768 of the origin; others may share a key, which costs time but no correctness. */
-const cellKey = (column: number, row: number): number => (row + 32_768) * 65_536 + column + 32_768;
 
 /** Union-find with path halving; the lower index is the root, so a root is its group's first member. */
 const unionFind = (count: number) => {

@@ -80,6 +80,9 @@ const STANDS_MS = 2000;
 /** An object stands while its centre stays within this share of its longer side. */
 const STAND_SHARE = 0.15;
 
+/** `Math.hypot` takes care of overflow, at several times the price. */
+const length = (x: number, y: number): number => Math.sqrt(x * x + y * y);
+
 /** Takes the frame's objects in, and forgets those that are gone. */
 export const noteObjects = (histories: Histories, objects: readonly TrackedObject[], ms: number): void => {
   for (const object of objects) {
@@ -108,7 +111,7 @@ export const noteObjects = (histories: Histories, objects: readonly TrackedObjec
     known.samples.push(sample);
     while (known.samples.length > SAMPLES_MAX || ms - (known.samples[0]?.ms ?? ms) > HISTORY_MS) known.samples.shift();
     const reach = STAND_SHARE * Math.max(bbox[2] - bbox[0], bbox[3] - bbox[1]);
-    if (Math.hypot(sample.u - known.anchor.u, sample.v - known.anchor.v) > reach) known.anchor = sample;
+    if (length(sample.u - known.anchor.u, sample.v - known.anchor.v) > reach) known.anchor = sample;
   }
   for (const [trackId, { lastMs }] of histories) {
     if (ms - lastMs > FORGET_AFTER_MS) histories.delete(trackId);
@@ -145,16 +148,18 @@ export const bodiesOf = (
     const history = histories.get(object.trackId);
     if (!history) continue;
     const size = usualSize(object.class);
-    const place = ({ u, v }: Sample): GroundPoint => ground.place(u, v, size.heightM / 2);
-    const path = history.samples.map((sample) => ({ ms: sample.ms, ...place(sample) }));
+    const path = history.samples.map(({ ms, u, v }): PathPoint => {
+      const { x, y } = ground.place(u, v, size.heightM / 2);
+      return { ms, x, y };
+    });
     const here = path.at(-1);
     if (!here) continue;
     const velocity = velocityOf(path);
     const { vx, vy } = velocity ?? { vx: 0, vy: 0 };
     const start = path[0] ?? here;
-    history.travelledM = Math.max(history.travelledM, Math.hypot(here.x - start.x, here.y - start.y));
+    history.travelledM = Math.max(history.travelledM, length(here.x - start.x, here.y - start.y));
     history.heading = headingOf(path) ?? history.heading;
-    const speed = Math.hypot(vx, vy);
+    const speed = length(vx, vy);
     history.slowSinceMs = velocity && speed < SLOW_SPEED ? (history.slowSinceMs ?? here.ms) : null;
     const creeps = velocity && speed < CREEP_SPEED && here.ms - history.anchor.ms < STANDS_MS;
     history.creepsSinceMs = creeps ? (history.creepsSinceMs ?? here.ms) : null;
@@ -226,8 +231,8 @@ const isSteady = (path: readonly PathPoint[]): boolean => {
   if (!start || end.ms - start.ms > SPEED_GAP_MAX_MS) return false;
   const first = { seconds: (middle.ms - start.ms) / 1000, x: middle.x - start.x, y: middle.y - start.y };
   const second = { seconds: (end.ms - middle.ms) / 1000, x: end.x - middle.x, y: end.y - middle.y };
-  const speedBefore = Math.hypot(first.x, first.y) / first.seconds;
-  const speedAfter = Math.hypot(second.x, second.y) / second.seconds;
+  const speedBefore = length(first.x, first.y) / first.seconds;
+  const speedAfter = length(second.x, second.y) / second.seconds;
   if (Math.abs(speedAfter - speedBefore) > JOLT_MAX * second.seconds) return false;
   // At a walking pace the direction between two boxes is mostly noise, and a collision course no danger.
   if (Math.min(speedBefore, speedAfter) < STEADY_SPEED_MIN) return speedBefore + speedAfter < STEADY_SPEED_MIN;
@@ -242,7 +247,7 @@ const headingOf = (path: readonly PathPoint[]): number | null => {
   if (!last) return null;
   for (let index = path.length - 2; index >= 0; index--) {
     const point = path[index];
-    if (point && Math.hypot(last.x - point.x, last.y - point.y) >= HEADING_WAY_M) {
+    if (point && length(last.x - point.x, last.y - point.y) >= HEADING_WAY_M) {
       return Math.atan2(last.y - point.y, last.x - point.x);
     }
   }

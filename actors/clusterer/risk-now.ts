@@ -15,6 +15,7 @@ import {
   type Finding,
   frontOf,
   isFirst,
+  mayGoWrongWay,
   pairFindings,
   passes,
   stalled,
@@ -128,15 +129,13 @@ const learnSizes = (scene: Scene, objects: readonly TrackedObject[], imageWidth:
   for (const { trackId, class: className, bbox } of objects) {
     const last = scene.histories.get(trackId)?.samples.at(-1);
     if (!last || isCut(bbox, imageWidth, imageHeight)) continue;
+    if (className !== "person" && className !== "car") continue;
     const [width, height] = [bbox[2] - bbox[0], bbox[3] - bbox[1]];
     const [u, v] = [(bbox[0] + bbox[2]) / 2, (bbox[1] + bbox[3]) / 2];
     const [du, dv] = [u - last.u, v - last.v];
-    const sample = { u, v, width, height, du, dv };
-    if (className === "person") learnSize(scene.fit, { class: "person", ...sample }, imageWidth, imageHeight);
     // A car must have moved, or its heading is unknown.
-    else if (className === "car" && Math.hypot(du, dv) > 0.3 * Math.max(width, height)) {
-      learnSize(scene.fit, { class: "car", ...sample }, imageWidth, imageHeight);
-    }
+    if (className === "car" && Math.sqrt(du * du + dv * dv) <= 0.3 * Math.max(width, height)) continue;
+    learnSize(scene.fit, { class: className, u, v, width, height, du, dv }, imageWidth, imageHeight);
   }
 };
 
@@ -144,6 +143,8 @@ const wrongWays = ({ flow, halves }: Scene, vehicles: readonly Body[], sight: Si
   const found: Finding[] = [];
   for (const vehicle of vehicles) {
     const half = roadHalf(halves, flow, vehicle, sight, WRONG_WAY_SPAN_MS);
+    // Most vehicles end here, before what is known of each cell of their way is looked up.
+    if (half === "own" || !mayGoWrongWay(vehicle)) continue;
     const wrong = wrongWay(vehicle, flowVote(flow, vehicle.trackId, sight.ms, WRONG_WAY_SPAN_MS), half);
     if (!wrong) continue;
     flagTrack(flow, vehicle.trackId);
@@ -160,9 +161,13 @@ const stallings = (scene: Scene, vehicles: readonly Body[], sight: Sight): Findi
   const places = waitingPlaces(waiting, ground);
   const obstacles = [...vehicles.filter(({ speed }) => speed <= SLOW_SPEED), ...hiddenStanding(histories, sight)];
   for (const vehicle of vehicles) {
+    if (vehicle.standingMs < STOP_MS) {
+      endStop(scene, vehicle.trackId, sight);
+      continue;
+    }
     // One that came into view behind others and has not moved since stands as its lane runs.
     const body = { ...vehicle, heading: vehicle.heading ?? flowHeading(flow, vehicle, sight) };
-    if (body.standingMs < STOP_MS || !isFirst(body, obstacles)) {
+    if (!isFirst(body, obstacles)) {
       endStop(scene, body.trackId, sight);
       continue;
     }

@@ -105,14 +105,18 @@ const halfHere = (side: "left" | "right" | null, flow: Flow, body: Body, sight: 
   const { x, y, heading } = body;
   if (side === null || heading === null) return null;
   const own = cellOf(body, sight);
+  const [sin, cos] = [Math.sin(heading), Math.cos(heading)];
   let twoWay = false;
   let crossed = false;
   const reach = (toLeft: 1 | -1): number => {
     let known = 0;
-    for (let aside = BESIDE_STEP_M; aside <= BESIDE_MAX_M; aside += BESIDE_STEP_M) {
-      const cell = cellOf({ x: x - toLeft * aside * Math.sin(heading), y: y + toLeft * aside * Math.cos(heading) }, sight);
+    let [last, passages] = [own, passagesIn(flow, own, heading)];
+    for (let aside = BESIDE_STEP_M; aside <= BESIDE_MAX_M && !crossed; aside += BESIDE_STEP_M) {
+      const cell = cellOf({ x: x - toLeft * aside * sin, y: y + toLeft * aside * cos }, sight);
       if (cell === own) continue;
-      const { all, same, opposite } = passagesIn(flow, cell, heading);
+      // Far away a cell is several steps wide.
+      if (cell !== last) [last, passages] = [cell, passagesIn(flow, cell, heading)];
+      const { all, same, opposite } = passages;
       if (same + opposite >= BESIDE_PASSAGES_LEAST) known = aside;
       if (opposite > same) twoWay = true;
       if (all - same - opposite > CROSSED_SHARE * all) crossed = true;

@@ -136,12 +136,24 @@ const pairsOf = (bodies: readonly Body[]): (readonly [Body, Body])[] => {
   return pairs;
 };
 
+/** Whether circles around the two get as near as a conflict could be, in the time that counts for one: most pairs do not. */
+const comeNear = (a: Body, b: Body): boolean => {
+  const [dx, dy, vx, vy] = [b.x - a.x, b.y - a.y, b.vx - a.vx, b.vy - a.vy];
+  const square = vx * vx + vy * vy;
+  const nearestS = square > 0 ? Math.min(CONFLICT_S, Math.max(0, -(dx * vx + dy * vy) / square)) : 0;
+  const [nx, ny] = [dx + vx * nearestS, dy + vy * nearestS];
+  const reach = (circleM(a) + circleM(b)) / 2 + CONFLICT_MISS_M;
+  return nx * nx + ny * ny <= reach * reach;
+};
+const circleM = ({ size }: Body): number => Math.max(size.lengthM, size.widthM, 0.2);
+
 export const pairFindings = (bodies: readonly Body[]): Finding[] => {
   const found: Finding[] = [];
   for (const [a, b] of pairsOf(bodies)) {
     const following = followingOf(a, b);
     const behind = following && tailgating(following);
     if (behind) found.push(behind);
+    if (!comeNear(a, b)) continue;
     const near = nearMiss(encounterOf(a, b, isMotorVehicle(a.class) && isMotorVehicle(b.class) ? LANE_SLACK_M : 0));
     if (near) found.push(near);
   }
@@ -163,9 +175,13 @@ const FLOW_CLEAR_SHARE_LEAST = 0.4;
 /** On the other half of a two-way road it is enough that others came the opposite way there at all. */
 const CONTESTED_CELLS_LEAST = 4;
 
+/** It drives, and has gone far enough to tell. */
+export const mayGoWrongWay = (vehicle: Body): boolean =>
+  isDriven(vehicle) && vehicle.speed >= WRONG_WAY_SPEED_MIN && vehicle.travelledM >= WRONG_WAY_TRAVEL_M;
+
 /** `half`: of a two-way road, where that is known; it outweighs what was learned of a lane in which few have driven. */
 export const wrongWay = (vehicle: Body, vote: FlowVote, half: RoadHalf | null): Finding | null => {
-  if (!isDriven(vehicle) || vehicle.speed < WRONG_WAY_SPEED_MIN || vehicle.travelledM < WRONG_WAY_TRAVEL_M) return null;
+  if (!mayGoWrongWay(vehicle)) return null;
   if (half === "own" || (half === null && !isAgainstFlow(vote)) || vote.contested < CONTESTED_CELLS_LEAST) return null;
   const clear = vote.along + vote.against;
   if (vote.along >= FLOW_CELLS_LEAST && vote.along > vote.against) return null;
@@ -242,8 +258,9 @@ export const passes = (other: Body, standing: Body): boolean => {
  */
 export const stalled = (vehicle: Body, firstMs: number, passedBy: number, waits: readonly WaitingPlace[]): Finding | null => {
   if (!isDriven(vehicle) || firstMs < STALLED_MS || vehicle.heading === null) return null;
+  const front = { ...vehicle, ...frontOf(vehicle) };
   const places = waits
-    .map((wait) => ({ ...seenFrom({ ...vehicle, ...frontOf(vehicle) }, wait), weight: wait.weight }))
+    .map((wait) => ({ ...seenFrom(front, wait), weight: wait.weight }))
     .filter(({ aside }) => aside < WAIT_ACROSS_M);
   const here = places.filter(({ ahead }) => Math.abs(ahead) < WAIT_ALONG_M);
   const short = places.some(({ ahead }) => ahead >= WAIT_ALONG_M && ahead < WAIT_AHEAD_M);

@@ -8,6 +8,22 @@
 import type { Box } from "../../protocols/ids.ts";
 import { type BoxFilter, centreSurprise, sizeOf } from "./kalman.ts";
 
+/** A track as it is expected in this frame, and a box as it was seen: what every pair is compared by, worked out once. */
+export type Expected = {
+  readonly filter: BoxFilter;
+  readonly predicted: Box;
+  /** Of the predicted box. */
+  readonly size: number;
+};
+export type Seen = { readonly bbox: Box; readonly centreX: number; readonly centreY: number; readonly size: number };
+
+export const seenOf = (bbox: Box): Seen => ({
+  bbox,
+  centreX: (bbox[0] + bbox[2]) / 2,
+  centreY: (bbox[1] + bbox[3]) / 2,
+  size: sizeOf(bbox[2] - bbox[0], bbox[3] - bbox[1]),
+});
+
 /** Overlap below this says nothing: ByteTrack's matching threshold (cost 0.8). */
 export const MIN_IOU = 0.2;
 /** 99 % of the right detections lie inside: chi-square, two degrees of freedom. */
@@ -38,16 +54,15 @@ export const overlapCost = (predicted: Box, seen: Box, minIou: number): number |
  * Cost in [0, ALONE_COST), or `null` when the two cannot be the same object. Any overlap of MIN_IOU costs less than any
  * match by distance.
  */
-export const affinityCost = (filter: BoxFilter, predicted: Box, seen: Box): number | null => {
-  const byOverlap = overlapCost(predicted, seen, MIN_IOU);
+export const affinityCost = ({ filter, predicted, size }: Expected, seen: Seen): number | null => {
+  const byOverlap = overlapCost(predicted, seen.bbox, MIN_IOU);
   if (byOverlap !== null) return byOverlap;
-  const centreX = (seen[0] + seen[2]) / 2;
-  const centreY = (seen[1] + seen[3]) / 2;
-  const trackSize = sizeOf(filter.width.value, filter.height.value);
-  const seenSize = sizeOf(seen[2] - seen[0], seen[3] - seen[1]);
-  const distance = Math.hypot(centreX - filter.x.value, centreY - filter.y.value) / Math.max(trackSize, seenSize);
-  if (distance >= DISTANCE_MAX || Math.max(trackSize / seenSize, seenSize / trackSize) > SIZE_RATIO_MAX) return null;
-  if (centreSurprise(filter, centreX, centreY) > SURPRISE_MAX) return null;
+  const larger = Math.max(size, seen.size);
+  const [dx, dy] = [seen.centreX - filter.x.value, seen.centreY - filter.y.value];
+  const square = dx * dx + dy * dy;
+  // Most pairs of a frame end here.
+  if (square >= (DISTANCE_MAX * larger) ** 2 || larger > SIZE_RATIO_MAX * Math.min(size, seen.size)) return null;
+  if (centreSurprise(filter, size, seen.centreX, seen.centreY) > SURPRISE_MAX) return null;
   const overlapMax = 1 - MIN_IOU;
-  return overlapMax + (ALONE_COST - overlapMax) * (distance / DISTANCE_MAX);
+  return overlapMax + (ALONE_COST - overlapMax) * (Math.sqrt(square) / larger / DISTANCE_MAX);
 };

@@ -8,7 +8,7 @@
 import type { Detection, TrackedObject } from "../../protocols/frame.ts";
 import type { Box } from "../../protocols/ids.ts";
 import { isMotorVehicle } from "../../protocols/road-user.ts";
-import { ALONE_COST, affinityCost, iou, overlapCost } from "./affinity.ts";
+import { ALONE_COST, affinityCost, iou, overlapCost, type Seen, seenOf } from "./affinity.ts";
 import { assign, type Pair } from "./assignment.ts";
 import { type BoxFilter, boxOf, correct, holdSides, predict, sizeOf, startFilter } from "./kalman.ts";
 
@@ -63,6 +63,8 @@ type Track = {
   misses: number;
   confirmed: boolean;
   predicted: Box;
+  /** Of the predicted box. */
+  size: number;
 };
 
 /** Tracks of one camera; changed in place by `trackFrame`. */
@@ -125,12 +127,13 @@ export const trackFrame = (tracks: Tracks, frame: FrameToTrack): TrackedFrame =>
   for (const track of tracks.live) {
     predict(track.filter, gapMs / 1000);
     track.predicted = boxOf(track.filter);
+    track.size = sizeOf(track.filter.width.value, track.filter.height.value);
   }
 
   const seen = new Map<Track, Detection>();
-  const usedHigh = match(tracks.live, high, seen, (track, { bbox }) => affinityCost(track.filter, track.predicted, bbox));
+  const usedHigh = match(tracks.live, high, seen, affinityCost);
   const unseen = tracks.live.filter((track) => track.confirmed && track.misses === 0 && !seen.has(track));
-  match(unseen, low, seen, (track, { bbox }) => overlapCost(track.predicted, bbox, options.lowScoreMinIou));
+  match(unseen, low, seen, ({ predicted }, { bbox }) => overlapCost(predicted, bbox, options.lowScoreMinIou));
 
   for (const track of tracks.live) {
     const detection = seen.get(track);
@@ -157,16 +160,16 @@ const match = (
   tracks: readonly Track[],
   detections: readonly Detection[],
   seen: Map<Track, Detection>,
-  costOf: (track: Track, detection: Detection) => number | null,
+  costOf: (track: Track, seen: Seen) => number | null,
 ): Set<number> => {
   const pairs: Pair[] = [];
-  const kinds = detections.map((detection) => kindOf(detection.class));
+  const boxes = detections.map(({ class: className, bbox }, column) => ({ column, kind: kindOf(className), box: seenOf(bbox) }));
   tracks.forEach((track, row) => {
-    detections.forEach((detection, column) => {
-      if (kinds[column] !== track.kind) return;
-      const cost = costOf(track, detection);
+    for (const { column, kind, box } of boxes) {
+      if (kind !== track.kind) continue;
+      const cost = costOf(track, box);
       if (cost !== null) pairs.push({ row, column, cost });
-    });
+    }
   });
   const used = new Set<number>();
   assign(tracks.length, detections.length, pairs, ALONE_COST).forEach((column, row) => {
@@ -243,6 +246,7 @@ const admit = (tracks: Tracks, newcomers: readonly Detection[], nowMs: number, s
       misses: 0,
       confirmed: false,
       predicted: detection.bbox,
+      size: sizeOf(detection.bbox[2] - detection.bbox[0], detection.bbox[3] - detection.bbox[1]),
     };
     tracks.live.push(track);
     seen.set(track, detection);

@@ -50,9 +50,10 @@ export const startFilter = ([x1, y1, x2, y2]: Box): BoxFilter => {
 };
 
 const predictAxis = (a: Axis, seconds: number, rateChangeVar: number): void => {
+  const squared = square(seconds);
   a.value += a.rate * seconds;
-  a.valueVar += 2 * seconds * a.cov + square(seconds) * a.rateVar + (rateChangeVar * seconds ** 3) / 3;
-  a.cov += seconds * a.rateVar + (rateChangeVar * square(seconds)) / 2;
+  a.valueVar += 2 * seconds * a.cov + squared * a.rateVar + (rateChangeVar * squared * seconds) / 3;
+  a.cov += seconds * a.rateVar + (rateChangeVar * squared) / 2;
   a.rateVar += rateChangeVar * seconds;
 };
 
@@ -103,9 +104,12 @@ export const boxOf = ({ x, y, width, height }: BoxFilter): Box => [
   y.value + height.value / 2,
 ];
 
-/** Squared Mahalanobis distance of a measured centre from the predicted one: chi-square with two degrees of freedom. */
-export const centreSurprise = (filter: BoxFilter, centreX: number, centreY: number): number => {
-  const measureVar = square(MEASURE_SPREAD * sizeOf(filter.width.value, filter.height.value));
+/**
+ * Squared Mahalanobis distance of a measured centre from the predicted one: chi-square with two degrees of freedom. `size`: of
+ * the filter's box.
+ */
+export const centreSurprise = (filter: BoxFilter, size: number, centreX: number, centreY: number): number => {
+  const measureVar = square(MEASURE_SPREAD * size);
   return (
     square(centreX - filter.x.value) / (filter.x.valueVar + measureVar) +
     square(centreY - filter.y.value) / (filter.y.valueVar + measureVar)

@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import { boxOf, centreSurprise, correct, holdSides, predict, startFilter } from "../../../../actors/tracker/kalman.ts";
+import { boxOf, centreSurprise, correct, holdSides, predict, sizeOf, startFilter } from "../../../../actors/tracker/kalman.ts";
 import type { Box } from "../../../../protocols/ids.ts";
 
 const carAt = (x: number, y = 100): Box => [x - 50, y - 25, x + 50, y + 25];
@@ -35,7 +35,7 @@ test("is the more surprised the less time a newcomer had to get there", () => {
   const after = (seconds: number): number => {
     const filter = startFilter(carAt(0));
     predict(filter, seconds);
-    return centreSurprise(filter, 200, 100);
+    return centreSurprise(filter, sizeOf(filter.width.value, filter.height.value), 200, 100);
   };
   expect(after(0.04)).toBeGreaterThan(100);
   expect(after(0.5)).toBeLessThan(9.21);
