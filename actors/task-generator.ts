@@ -1,5 +1,5 @@
 /** Takes detection results and makes one assessment task for each group that is worth a verdict; says why not for the others. */
-import { encode } from "@msgpack/msgpack";
+import { Encoder } from "@msgpack/msgpack";
 import type { Asked } from "../protocols/candidate.ts";
 import type { DetectionResult, GroupImage, TrafficGroup } from "../protocols/detection.ts";
 import type { AssessmentTask } from "../protocols/task.ts";
@@ -18,6 +18,9 @@ type State = {
   readonly memory: Memory;
   readonly owners: Owners;
 };
+
+/** One for all: a frame's fact is smaller than what an encoder begins with. */
+const encoder = new Encoder();
 
 /** No outage after which records are delivered again lasts longer. */
 const outageMs = 15 * 60_000;
@@ -90,7 +93,7 @@ export const taskGenerator = actor<TaskGeneratorArgs, State, TaskGeneratorReceiv
       const groups = decisions.map(outcomeOf);
       ctx.save({
         key: `admission:${messageId}`,
-        bytes: encode({ messageId, cameraId, capturedAt, at: nowMs, groups }),
+        bytes: encoder.encode({ messageId, cameraId, capturedAt, at: nowMs, groups }),
         ttlMs: admissionTtlMs,
       });
 

@@ -52,12 +52,10 @@ export const learnSize = (fit: GroundFit, sample: SizeSample, imageWidth: number
   const row = Math.min(ROWS - 1, Math.max(0, Math.floor((sample.v / imageHeight) * ROWS)));
   const cell = (row * COLUMNS + column) * 2 + (sample.class === "car" ? 1 : 0);
   const there = fit.samples.get(cell);
-  if (!there) fit.samples.set(cell, [sample]);
-  else {
-    // In place: this is done for each road user of each frame.
-    if (there.length >= SAMPLES_PER_CELL) there.copyWithin(0, 1).length -= 1;
+  if (there) {
     there.push(sample);
-  }
+    if (there.length > SAMPLES_PER_CELL) there.shift();
+  } else fit.samples.set(cell, [sample]);
   fit.taken += 1;
   if (fit.taken < fit.fitAt) return;
   fit.fitAt = fit.taken + Math.min(fit.taken, REFIT_EVERY);
@@ -117,8 +115,7 @@ const ahead = { x: 1, y: 0 };
 
 /** Logarithms cost as much as all the rest; those beyond the bound need not be known. */
 const RATIO_MAX = Math.exp(LOSS_MAX);
-const sideLoss = (ratio: number): number =>
-  ratio < RATIO_MAX && ratio * RATIO_MAX > 1 ? Math.abs(Math.log(ratio)) : LOSS_MAX;
+const sideLoss = (ratio: number): number => (ratio < RATIO_MAX && ratio * RATIO_MAX > 1 ? Math.abs(Math.log(ratio)) : LOSS_MAX);
 
 /** Mean bounded error of the logarithm of the sides. */
 const loss = (model: CameraModel, samples: readonly SizeSample[]): number => {

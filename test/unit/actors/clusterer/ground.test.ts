@@ -31,7 +31,11 @@ test.each([
 test("knows the sides of a body's box", () => {
   for (const heading of [0, 45, 90, 200]) {
     const [x1, y1, x2, y2] = boxOf(mast, "truck", -4, 25, degrees(heading));
-    const [width, height] = boxSidesOf(mast)({ x: -4, y: 25 }, { x: Math.cos(degrees(heading)), y: Math.sin(degrees(heading)) }, usualSize("truck"));
+    const [width, height] = boxSidesOf(mast)(
+      { x: -4, y: 25 },
+      { x: Math.cos(degrees(heading)), y: Math.sin(degrees(heading)) },
+      usualSize("truck"),
+    );
     expect(width).toBeCloseTo(x2 - x1, 6);
     expect(height).toBeCloseTo(y2 - y1, 6);
   }
