@@ -42,7 +42,7 @@ export type CameraRecord = Infer<typeof CameraRecord>;
 export const cameraStates = ["connecting", "online", "stale", "frozen", "offline", "failed"] as const;
 export type CameraState = (typeof cameraStates)[number];
 
-export const CameraStatus = message("camera_status", "A camera changed its state.", {
+export const CameraStatus = message("camera_status", "The state of a camera: at its change, and to whoever begins to listen.", {
   cameraId: CameraId,
   status: z.union([z.literal(1), z.literal(0)]),
   message: z.string().max(300),

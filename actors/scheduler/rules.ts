@@ -19,7 +19,9 @@ const withHazards = ({ hazards }: AssessmentTask, language: Language): string =>
   const parts = hazards.map(({ type, memberTrackIds, evidence }) => {
     const name = hazardNames[type][language];
     const ids = memberTrackIds.join(language === "zh" ? "、" : ", ");
-    return language === "zh" ? `${name}（目标 ${ids}：${evidence}）` : `${name} (objects ${ids}: ${evidence})`;
+    return language === "zh"
+      ? `${name}（目标 ${ids}：${evidence}）`
+      : `${name} (${memberTrackIds.length === 1 ? "object" : "objects"} ${ids}: ${evidence})`;
   });
   return language === "zh" ? `规则判定：${parts.join("；")}` : `By rules: ${parts.join("; ")}`;
 };

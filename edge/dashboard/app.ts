@@ -5,7 +5,7 @@ import { type Cancel, every, systemClock } from "../../runtime/clock.ts";
 import { Fault, reasonOf } from "../../runtime/errors.ts";
 import { systemRandom } from "../../runtime/random.ts";
 import { connectLive, type LinkState, type LiveClient } from "../client.ts";
-import { logIn, setUpAdding } from "./dialogs.ts";
+import { logIn, setUpAdding, setUpRemoving } from "./dialogs.ts";
 import { byId, element, setText } from "./dom.ts";
 import { createFeed } from "./feed.ts";
 import { http } from "./http.ts";
@@ -27,8 +27,9 @@ const board = byId("tiles", HTMLElement);
 const level = byId("level", HTMLSelectElement);
 const nameOf = (id: number): string => model.cameras.get(id)?.name ?? say("camera", { id });
 const feed = createFeed(byId("feed", HTMLElement), byId("no-risks", HTMLElement), nameOf);
-let mayLabel = false;
-const incidents = createIncidents(nameOf, () => mayLabel);
+let mayOperate = false;
+let askRemoval: (id: number, name: string) => void = () => {};
+const incidents = createIncidents(nameOf, () => mayOperate);
 let client: LiveClient | null = null;
 let feedPlanned = false;
 let unseen = 0;
@@ -42,10 +43,8 @@ const translate = (): void => {
 };
 
 /** Pictures are asked for only where they are seen. */
-const askFrames = (): void => {
-  const frames = document.hidden ? [] : [...visible].slice(0, 256);
-  client?.subscribe({ maxFps: framesPerSecond, frames });
-};
+const wish = () => ({ maxFps: framesPerSecond, frames: document.hidden ? [] : [...visible].slice(0, 256) });
+const askFrames = (): void => client?.subscribe(wish());
 let cancelAsking: Cancel = () => {};
 const planAsking = (): void => {
   cancelAsking();
@@ -63,7 +62,7 @@ const sight = new IntersectionObserver((changes) => {
 const tileOf = (id: number): Tile => {
   const found = tiles.get(id);
   if (found) return found;
-  const tile = createTile(model, cameraOf(model, id, say("camera", { id })), now);
+  const tile = createTile(model, cameraOf(model, id, say("camera", { id })), now, mayOperate ? askRemoval : null);
   tiles.set(id, tile);
   const after = [...tiles.keys()].filter((other) => other > id).sort((one, other) => one - other)[0];
   board.insertBefore(tile.root, (after === undefined ? null : tiles.get(after)?.root) ?? null);
@@ -173,12 +172,16 @@ const showLink = ({ status, staleSinceMs, retryAtMs }: LinkState): void => {
   const texts = {
     open: say("linkOpen"),
     connecting: hadData ? say("linkReconnecting", { time }) : say("linkConnecting"),
-    waiting: say("linkWaiting", { time, seconds }),
+    waiting: say("linkWaiting", { time }),
     closed: say("linkClosed"),
   };
   model.linked = status === "open";
   byId("link", HTMLElement).dataset.status = status;
   setText(byId("link-text", HTMLElement), texts[status]);
+  // Apart from the status, which a screen reader tells whenever it changes.
+  const retry = byId("retry", HTMLElement);
+  retry.hidden = status !== "waiting";
+  setText(retry, say("nextTry", { seconds }));
 };
 
 const tick = (): void => {
@@ -209,6 +212,7 @@ const begin = async (): Promise<void> => {
   translate();
   setUpViews();
   setUpAdding(reload);
+  askRemoval = setUpRemoving(reload);
   setUpQuota();
   const session = await http.session();
   if (!session.open && session.name === null) await logIn();
@@ -216,7 +220,7 @@ const begin = async (): Promise<void> => {
   logout.hidden = session.open;
   logout.addEventListener("click", () => void http.logout().then(() => location.reload()));
   const isViewer = !session.open && (await http.session()).role === "viewer";
-  mayLabel = !isViewer;
+  mayOperate = !isViewer;
   byId("add-open", HTMLButtonElement).hidden = isViewer;
   await loadCameras(); // so that whatever comes has its name
   for (const result of await http.snapshot()) {
@@ -230,7 +234,7 @@ const begin = async (): Promise<void> => {
     from: "",
     message: take,
     state: showLink,
-    subscribe: { maxFps: framesPerSecond, frames: [] },
+    subscribe: wish(), // tiles may have come into sight long ago
   });
   every(systemClock, 500, tick);
 };

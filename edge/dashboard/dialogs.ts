@@ -1,4 +1,4 @@
-/** The two forms: adding a camera, and logging in. */
+/** The forms: adding a camera, removing one, and logging in. */
 
 import type { ProbeResult } from "../../actors/camera/source.ts";
 import { Fault, reasonOf } from "../../runtime/errors.ts";
@@ -89,6 +89,30 @@ export const setUpAdding = (added: () => void): void => {
       added();
     });
   });
+};
+
+/** What it gives back asks whether a camera is to go. */
+export const setUpRemoving = (removed: () => void): ((id: number, name: string) => void) => {
+  const dialog = byId("remove", HTMLDialogElement);
+  const answer = answerIn(byId("remove-answer", HTMLElement));
+  let asked = 0;
+  byId("remove-cancel", HTMLButtonElement).addEventListener("click", () => dialog.close());
+  byId("remove-form", HTMLFormElement).addEventListener("submit", async (event) => {
+    event.preventDefault();
+    try {
+      await http.remove(asked);
+      dialog.close();
+      removed();
+    } catch (thrown) {
+      answer(thrown instanceof Fault ? thrown.message : say("failedRequest", { error: reasonOf(thrown) }), "bad");
+    }
+  });
+  return (id, name) => {
+    asked = id;
+    answer("", "");
+    setText(byId("remove-title", HTMLElement), say("removeCamera", { name }));
+    dialog.showModal();
+  };
 };
 
 /** Asks for a token until one is taken. */

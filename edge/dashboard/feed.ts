@@ -27,6 +27,23 @@ const verdictOf = (verdict: Verdict): HTMLElement => {
   return element("div", { class: "verdict" }, ...(verdict.description ? [said] : []), metaOf(verdict));
 };
 
+/** What is said of several groups in the same words is said once, with their number. */
+const verdictsOf = (results: readonly Verdict[]): HTMLElement[] => {
+  const alike = new Map<string, { readonly verdict: Verdict; count: number }>();
+  for (const verdict of results) {
+    const { description, status, assessedBy, riskTypes, tamper, pictureText } = verdict;
+    const key = JSON.stringify([description, status, verdict.verdict, assessedBy, riskTypes, tamper, pictureText]);
+    const found = alike.get(key);
+    if (found) found.count += 1;
+    else alike.set(key, { verdict, count: 1 });
+  }
+  return [...alike.values()].map(({ verdict, count }) => {
+    const item = verdictOf(verdict);
+    if (count > 1) item.lastElementChild?.append(` · ${say("groups", { count })}`);
+    return item;
+  });
+};
+
 const itemOf = ({ update, level }: FeedEntry, nameOf: (cameraId: number) => string): HTMLLIElement => {
   const time = element("time", { text: timeOfDay(update.capturedAt) });
   time.dateTime = new Date(update.capturedAt).toISOString();
@@ -37,7 +54,7 @@ const itemOf = ({ update, level }: FeedEntry, nameOf: (cameraId: number) => stri
     element("span", { class: "who", text: nameOf(update.cameraId) }),
     time,
   );
-  const item = element("li", { data: { message: update.messageId } }, top, ...update.results.map(verdictOf));
+  const item = element("li", { data: { message: update.messageId } }, top, ...verdictsOf(update.results));
   if (!update.final) item.append(element("p", { class: "more", text: say("notFinal") }));
   else if (!update.complete) item.append(element("p", { class: "more", text: say("partial") }));
   return item;

@@ -59,7 +59,10 @@ export type QuotaPage = {
   readonly forecast: { readonly camerasByQuota: number | null; readonly camerasByBudget: number | null };
 };
 
-export type IncidentRow = Pick<DataOf<"incident">, "id" | "phase" | "cameraId" | "hazard" | "level" | "openedAt"> & {
+export type IncidentRow = Pick<
+  DataOf<"incident">,
+  "id" | "phase" | "cameraId" | "hazard" | "level" | "openedAt" | "evidenceIds"
+> & {
   readonly ack?: DataOf<"incident">["ack"];
 };
 
@@ -75,5 +78,6 @@ export const http = {
   quota: () => call<QuotaPage>("GET", "/api/quota"),
   add: (camera: { readonly name: string; readonly url: string; readonly fps: number }) =>
     call<CameraRow>("POST", "/api/cameras", camera),
+  remove: (id: number) => call<null>("DELETE", `/api/cameras/${id}`),
   check: (url: string) => call<ProbeResult>("POST", "/api/cameras/0/check", { url }),
 };

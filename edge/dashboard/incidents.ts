@@ -15,11 +15,30 @@ export type Incidents = {
 
 const ackText = ({ label, by }: NonNullable<IncidentRow["ack"]>): string => say(label ? "ackedTrue" : "ackedFalse", { by });
 
+/** The newest of its pictures; the whole of it at a click. */
+const pictureOf = (evidenceId: string, what: string): HTMLElement => {
+  const image = element("img");
+  Object.assign(image, { src: `/api/evidence/${encodeURIComponent(evidenceId)}`, alt: what });
+  const link = element("a", { class: "evidence" }, image);
+  Object.assign(link, { href: image.src, target: "_blank", rel: "noopener" });
+  image.addEventListener("error", () => link.remove()); // taken by retention
+  return link;
+};
+
+/** Whether there is nothing to show anew. */
+const isTheSame = (one: IncidentRow | undefined, other: IncidentRow): boolean =>
+  one !== undefined &&
+  one.level === other.level &&
+  other.phase !== "end" &&
+  one.evidenceIds.at(-1) === other.evidenceIds.at(-1) &&
+  (one.ack?.at === other.ack?.at || !other.ack);
+
 export const createIncidents = (nameOf: (cameraId: number) => string, mayLabel: () => boolean): Incidents => {
   const section = byId("incidents", HTMLElement);
   const list = byId("incident-list", HTMLElement);
   /** By id, in order of their coming. */
   const open = new Map<string, IncidentRow>();
+  let shown = new Map<string, { readonly row: IncidentRow; readonly item: HTMLLIElement }>();
 
   const buttonsOf = (incident: IncidentRow): HTMLElement => {
     const answer = element("span", { class: "meta" });
@@ -40,7 +59,7 @@ export const createIncidents = (nameOf: (cameraId: number) => string, mayLabel: 
   };
 
   const itemOf = (incident: IncidentRow): HTMLLIElement => {
-    const { id, level, hazard, cameraId, openedAt, ack } = incident;
+    const { id, level, hazard, cameraId, openedAt, evidenceIds, ack } = incident;
     const time = element("time", { text: say("since", { time: timeOfDay(openedAt) }) });
     time.dateTime = new Date(openedAt).toISOString();
     const top = element(
@@ -50,16 +69,29 @@ export const createIncidents = (nameOf: (cameraId: number) => string, mayLabel: 
       element("span", { class: "who", text: nameOf(cameraId) }),
       time,
     );
-    const what = element("p", { class: "said", text: isWord(hazard) ? say(hazard) : hazard });
+    const hazardText = isWord(hazard) ? say(hazard) : hazard;
+    const what = element("p", { class: "said", text: hazardText });
     const below = ack ? [element("p", { class: "meta", text: ackText(ack) })] : mayLabel() ? [buttonsOf(incident)] : [];
-    return element("li", { data: { incident: id } }, top, what, ...below);
+    const picture = evidenceIds.at(-1);
+    const shown =
+      picture === undefined ? [] : [pictureOf(picture, say("evidenceOf", { hazard: hazardText, name: nameOf(cameraId) }))];
+    return element("li", { data: { incident: id } }, top, ...shown, what, ...below);
   };
 
+  /** A button that is being pressed or has the focus stays: only what differs is made anew. */
   const render = (): void => {
-    // A button that is being pressed stays: only what differs is made anew.
     const newest = [...open.values()].sort((one, other) => other.openedAt - one.openedAt).slice(0, shownMax);
     section.hidden = newest.length === 0;
-    list.replaceChildren(...newest.map(itemOf));
+    const next: typeof shown = new Map();
+    for (const row of newest) {
+      const before = shown.get(row.id);
+      next.set(row.id, before && isTheSame(before.row, row) ? before : { row, item: itemOf(row) });
+    }
+    for (const { item } of shown.values()) if (![...next.values()].some((kept) => kept.item === item)) item.remove();
+    [...next.values()].forEach(({ item }, index) => {
+      if (list.children[index] !== item) list.insertBefore(item, list.children[index] ?? null);
+    });
+    shown = next;
   };
 
   const note = (incident: IncidentRow): void => {
@@ -72,9 +104,6 @@ export const createIncidents = (nameOf: (cameraId: number) => string, mayLabel: 
       open.delete(oldest);
     }
   };
-  const isTheSame = (one: IncidentRow | undefined, other: IncidentRow): boolean =>
-    one !== undefined && one.level === other.level && other.phase !== "end" && (one.ack?.at === other.ack?.at || !other.ack);
-
   const take = (incident: IncidentRow): void => {
     const known = open.get(incident.id);
     note(incident);

@@ -24,8 +24,9 @@ const bytesOf = (dataUri: string): Uint8Array<ArrayBuffer> | null => {
 
 const createParts = (id: number) => {
   const name = element("h3");
-  const enlarge = element("button", { class: "enlarge" });
-  enlarge.type = "button";
+  const enlarge = element("button", { class: "small" });
+  const remove = element("button", { class: "small", text: say("remove") });
+  for (const button of [enlarge, remove]) button.type = "button";
   const canvas = element("canvas");
   canvas.setAttribute("role", "img");
   const veil = element("p", { class: "veil" });
@@ -36,11 +37,19 @@ const createParts = (id: number) => {
   const root = element(
     "article",
     { class: "tile", data: { camera: String(id) } },
-    element("div", { class: "head" }, name, element("span", { class: "id", text: `#${id}` }), enlarge),
+    element(
+      "div",
+      { class: "head" },
+      name,
+      element("span", { class: "id", text: `#${id}` }),
+      element("span", { class: "gap" }),
+      remove,
+      enlarge,
+    ),
     element("div", { class: "picture" }, canvas, veil),
     element("div", { class: "foot" }, state, fps, age, level),
   );
-  return { root, name, enlarge, canvas, veil, state, fps, age, level };
+  return { root, name, enlarge, remove, canvas, veil, state, fps, age, level };
 };
 
 /** The latest picture, decoded one at a time; one that comes while another is decoded waits, and only the last of those. */
@@ -67,8 +76,13 @@ const createPictures = (shown: (picture: ImageBitmap) => void) => {
   };
 };
 
-export const createTile = (model: Model, camera: CameraModel, now: () => number): Tile => {
-  const { root, name, enlarge, canvas, veil, state, fps, age, level } = createParts(camera.id);
+export const createTile = (
+  model: Model,
+  camera: CameraModel,
+  now: () => number,
+  askRemoval: ((id: number, name: string) => void) | null,
+): Tile => {
+  const { root, name, enlarge, remove, canvas, veil, state, fps, age, level } = createParts(camera.id);
   const context = canvas.getContext("2d");
   let picture: ImageBitmap | null = null;
   let planned = 0;
@@ -105,9 +119,13 @@ export const createTile = (model: Model, camera: CameraModel, now: () => number)
   setLarge(false);
   enlarge.addEventListener("click", () => setLarge(!root.classList.contains("large")));
 
+  remove.hidden = askRemoval === null;
+  remove.addEventListener("click", () => askRemoval?.(camera.id, camera.name));
+
   const veilText = (): string => {
     if (camera.state !== "online" && camera.state !== "connecting") return camera.message || say(camera.state);
-    return camera.detection ? "" : say("waitingForPicture");
+    if (!camera.detection) return say("waitingForPicture");
+    return picture ? "" : say("withoutPicture");
   };
 
   return {
@@ -123,9 +141,12 @@ export const createTile = (model: Model, camera: CameraModel, now: () => number)
       setText(name, camera.name);
       name.title = camera.name;
       enlarge.setAttribute("aria-label", `${say(root.classList.contains("large") ? "shrink" : "enlarge")} ${camera.name}`);
-      setText(state, say(camera.state));
-      state.dataset.state = camera.state;
+      remove.setAttribute("aria-label", `${say("remove")} ${camera.name}`);
+      const standing = model.linked ? camera.state : "unheard";
+      setText(state, say(standing));
+      state.dataset.state = standing;
       state.title = camera.message;
+      fps.hidden = ageMs === null;
       setText(fps, say("perSecond", { fps: measuredFps(camera, nowMs).toFixed(1) }));
       setText(age, ageMs === null ? say("noFrame") : say("frameAge", { age: duration(ageMs) }));
       setText(level, say(shown));

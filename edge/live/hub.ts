@@ -15,7 +15,7 @@ import { createLiveEvents, type LiveEvent, type Replay } from "./events.ts";
 import { createFanout, type DetectionWires, fanoutLimits, type Publisher } from "./fanout.ts";
 import { createLatest, type Picture } from "./latest.ts";
 import { type Form, framed, once, type Wire, wireOf } from "./wire.ts";
-import { type Wish, wishOf } from "./wish.ts";
+import { type Wish, wants, wishOf } from "./wish.ts";
 
 export type Preview = { readonly ws: boolean; readonly quality: number; readonly maxFps: number };
 export const previewDefault: Preview = { ws: true, quality: 75, maxFps: 10 };
@@ -59,6 +59,7 @@ export type LiveHub = {
 };
 
 const goingAway = 1001;
+const statesMax = 10_000;
 
 const frameOf = ({ type, ...data }: Tagged) => ({ type, data });
 const say = (message: ServerMessage): Wire => wireOf(message);
@@ -94,6 +95,8 @@ export const createLiveHub = (ports: LiveHubPorts): LiveHub => {
   const { clock, log, metrics, version, preview = () => previewDefault, maxClients = fanoutLimits.maxClients } = ports;
   const latest = createLatest(clock);
   const pictureDueMs = new Map<number, number>();
+  /** The last state of each camera, for viewers who come later than it was told. */
+  const states = new Map<number, Wire>();
 
   const events = createLiveEvents({ ...ports, publish: ({ type, cameraId, wire }) => fanout.event(type, cameraId, wire) });
   const fanout = createFanout({
@@ -130,6 +133,14 @@ export const createLiveHub = (ports: LiveHubPorts): LiveHub => {
       }
     });
 
+  /** Of the cameras that a client hears of from here on, and did not before. */
+  const tellStates = (connection: Connection, before: Wish | null): void => {
+    for (const [cameraId, wire] of states) {
+      if (before && wants(before, "camera_status", cameraId)) continue;
+      if (wants(connection.wish, "camera_status", cameraId)) tell(connection, wire);
+    }
+  };
+
   return {
     detection(detection, encode, body = undefined) {
       const { cameraId } = detection;
@@ -140,10 +151,17 @@ export const createLiveHub = (ports: LiveHubPorts): LiveHub => {
       fanout.detection(cameraId, wiresOf(detection, body && detection.frame === undefined ? body : null, picture));
     },
 
-    status: (status) => fanout.event("camera_status", status.cameraId, wireOf(frameOf(status))),
+    status(status) {
+      const { cameraId } = status;
+      const wire = wireOf(frameOf(status));
+      states.set(cameraId, wire);
+      if (states.size > statesMax) states.delete(states.keys().next().value ?? 0);
+      fanout.event("camera_status", cameraId, wire);
+    },
 
     stopped(cameraId, reason) {
       latest.forget(cameraId);
+      states.delete(cameraId);
       pictureDueMs.delete(cameraId);
       fanout.event("stream_stopped", cameraId, say({ type: "stream_stopped", data: { cameraId, reason } }));
       fanout.forget(cameraId);
@@ -170,12 +188,18 @@ export const createLiveHub = (ports: LiveHubPorts): LiveHub => {
       };
       // Nothing is published within this turn, so the acknowledgement stays the first frame.
       const connection = fanout.connect(socket, principal, wishOf({}, principal.cameras), form);
-      if (connection) tell(connection, say({ type: "connection_ack", data: acknowledgement }));
+      if (!connection) return null;
+      tell(connection, say({ type: "connection_ack", data: acknowledgement }));
+      tellStates(connection, null);
       return connection;
     },
 
     disconnect: fanout.disconnect,
-    subscribe: fanout.subscribe,
+    subscribe(connection, wish) {
+      const before = connection.wish;
+      fanout.subscribe(connection, wish);
+      tellStates(connection, before);
+    },
     drained: fanout.drained,
     replay: events.replay,
     clients: fanout.clients,

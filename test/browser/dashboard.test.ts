@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { createApp, type Serving, serve } from "../../edge/server.ts";
 import type { LiveDetection } from "../../protocols/detection.ts";
+import { systemClock } from "../../runtime/clock.ts";
 import { encodeJpeg } from "../../runtime/jpeg.ts";
 import {
   aCamera,
@@ -141,6 +142,21 @@ describe.skipIf(missing)("the dashboard (needs /usr/bin/chromium)", () => {
   );
 
   test(
+    "asks for the pictures of what came into sight before the connection stood",
+    async () => {
+      const edge = await startEdge();
+      const { page } = await openPage("about:blank", wide);
+      await page.route("**/api/snapshot", async (route) => {
+        await new Promise((resolve) => systemClock.after(1_000, () => resolve(null)));
+        await route.continue();
+      });
+      await page.goto(edge.serving.url);
+      await showUntil(edge, page, "a drawn picture", async () => (await pixelsLike(page, 1, 220, 220, 220)) > 500);
+    },
+    limitMs,
+  );
+
+  test(
     "says what was judged, by whom, and what could not be judged; text is never markup",
     async () => {
       const edge = await startEdge();
@@ -194,6 +210,8 @@ describe.skipIf(missing)("the dashboard (needs /usr/bin/chromium)", () => {
       await within(10_000, "the loss", async () => /Stale since \d\d:\d\d:\d\d/.test(await textOf(page, "#link")));
       await within(5_000, "levels to be unknown", async () => (await textOf(page, '[data-camera="1"] .level')) === "Unknown");
       expect(await textOf(page, "#total-cameras")).toBe("– / 2");
+      expect(await textOf(page, '[data-camera="1"] .state')).toBe("Not heard of");
+      expect(await textOf(page, "#retry")).toMatch(/^next try in \d+ s$/);
 
       const again = await startEdge({ bus: edge.bus }, edge.serving.port);
       await within(20_000, "the reconnection", async () => (await textOf(page, "#link")) === "Live");
@@ -203,7 +221,7 @@ describe.skipIf(missing)("the dashboard (needs /usr/bin/chromium)", () => {
   );
 
   test(
-    "adds a camera by its address, and shows why one is refused",
+    "adds a camera by its address, shows why one is refused, and removes one that is named",
     async () => {
       const edge = await startEdge();
       const { page } = await openPage(edge.serving.url, wide);
@@ -223,7 +241,12 @@ describe.skipIf(missing)("the dashboard (needs /usr/bin/chromium)", () => {
       await page.keyboard.press("Enter");
       await within(5_000, "the tile", async () => (await page.locator(".tile").count()) === 3);
       expect(edge.cameras.get(3)).toMatchObject({ name: "ramp", fps: 4 });
-      await edge.cameras.remove(3);
+      await page.getByRole("button", { name: "Remove ramp" }).click();
+      await page.getByRole("heading", { name: "Remove ramp?" }).waitFor();
+      await page.keyboard.press("Escape");
+      expect(edge.cameras.get(3)).toMatchObject({ name: "ramp" });
+      await page.getByRole("button", { name: "Remove ramp" }).click();
+      await page.getByRole("button", { name: "Remove", exact: true }).click();
       await within(5_000, "the tile to go", async () => (await page.locator(".tile").count()) === 2);
       tell(edge, 2, "offline", "connection refused");
       await within(5_000, "the reason", async () => (await textOf(page, '[data-camera="2"] .veil')) === "connection refused");
@@ -307,6 +330,7 @@ describe.skipIf(missing)("the dashboard (needs /usr/bin/chromium)", () => {
       await page.keyboard.press("Enter");
       await within(10_000, "the board", async () => (await page.locator(".tile").count()) === 2);
       expect([await page.locator("#add-open").isVisible(), await page.locator("#logout").isVisible()]).toEqual([false, true]);
+      expect(await page.getByRole("button", { name: "Remove" }).count()).toBe(0);
       await page.keyboard.press("Tab"); // the link over everything
       await page.keyboard.press("Enter");
       expect(await page.evaluate(() => document.activeElement?.id)).toBe("risks");

@@ -8,6 +8,7 @@ import { createCodec } from "../../protocols/codec.ts";
 import { Incident, incidentRecordId } from "../../protocols/incident.ts";
 import { topics } from "../../protocols/topics.ts";
 import { systemClock } from "../../runtime/clock.ts";
+import { encodeJpeg } from "../../runtime/jpeg.ts";
 import { createMemoryStore } from "../../runtime/store-memory.ts";
 import { aVerdict } from "../support/build.ts";
 import { fakeEdge } from "../support/edge.ts";
@@ -34,11 +35,13 @@ describe.skipIf(missing)("open incidents (needs /usr/bin/chromium)", () => {
     async () => {
       await using closing = new AsyncDisposableStack();
       const store = createMemoryStore({ clock: systemClock });
-      const stalled = anIncident("a", { hazard: "stalled", level: "medium" });
-      const nearMiss = anIncident("b", { openedAt: 1_700_000_060_000 });
+      const [kept, lost] = [`1-${"a".repeat(64)}`, `1-${"b".repeat(64)}`];
+      const stalled = anIncident("a", { hazard: "stalled", level: "medium", evidenceIds: [lost] });
+      const nearMiss = anIncident("b", { openedAt: 1_700_000_060_000, evidenceIds: [lost, kept] });
       const over = anIncident("c", { phase: "end", revision: 2 });
       for (const incident of [stalled, over]) await store.put(factsOf(incident));
-      const edge = await fakeEdge({ store });
+      const jpeg = encodeJpeg(new Uint8Array(32 * 32 * 3).fill(90), 32, 32, 80);
+      const edge = await fakeEdge({ store, evidence: { read: async (id) => (id === kept ? jpeg : null) } });
       const serving = serve(createApp(edge), edge, { host: "127.0.0.1", port: 0 });
       closing.defer(() => serving.stop(0));
       const codec = createCodec([Incident]);
@@ -64,7 +67,16 @@ describe.skipIf(missing)("open incidents (needs /usr/bin/chromium)", () => {
       ]);
       if (Bun.env.SHOT) await page.screenshot({ path: Bun.env.SHOT });
 
-      await items.first().getByRole("button", { name: "False alarm" }).click();
+      expect(await page.getByRole("img", { name: "Picture of the incident" }).count()).toBe(1);
+      const picture = page.getByRole("link", { name: "Picture of the incident: near miss, camera 1" });
+      expect(await picture.getAttribute("href")).toEndWith(`/api/evidence/${kept}`);
+
+      const falseAlarm = items.first().getByRole("button", { name: "False alarm" });
+      await falseAlarm.focus();
+      await tell({ ...stalled, revision: 2, level: "high" });
+      await items.nth(1).getByText("High").waitFor();
+      expect(await falseAlarm.evaluate((button) => button === document.activeElement)).toBe(true);
+      await falseAlarm.click();
       await items.first().getByText("A false alarm, says local").waitFor();
       expect((await (await fetch(`${serving.url}/api/incidents/${nearMiss.id}`)).json()) as object).toMatchObject({
         ack: { label: false },
@@ -72,7 +84,7 @@ describe.skipIf(missing)("open incidents (needs /usr/bin/chromium)", () => {
 
       await tell({ ...nearMiss, revision: 2, phase: "end", endedAt: nearMiss.updatedAt });
       await page.locator(`[data-incident="${nearMiss.id}"]`).waitFor({ state: "detached" });
-      await tell({ ...stalled, revision: 2, phase: "end", endedAt: stalled.updatedAt });
+      await tell({ ...stalled, revision: 3, phase: "end", endedAt: stalled.updatedAt });
       await page.locator("#incidents").waitFor({ state: "hidden" });
     },
     limitMs,

@@ -223,3 +223,26 @@ describe("the MessagePack form", () => {
     expect(lastOf(socket)).toEqual({ type: "detection_result", data: { ...body, frame: jpeg } });
   });
 });
+
+test("who comes later hears the last state of each camera it listens to, once", async () => {
+  const { hub, join } = await setUp();
+  const say = (cameraId: number, state: "online" | "stale") =>
+    hub.status({ type: "camera_status", cameraId, status: state === "online" ? 1 : 0, message: state, state });
+  say(1, "online");
+  say(2, "online");
+  say(2, "stale");
+  say(3, "online");
+  hub.stopped(3, "removed");
+  const told = (socket: FakeSocket) =>
+    socket.sent.map((text) => JSON.parse(text)).flatMap(({ type, data }) => (type === "camera_status" ? [data] : []));
+  const all = join();
+  expect(told(all).map(({ cameraId, state }) => `${cameraId} ${state}`)).toEqual(["1 online", "2 stale"]);
+
+  const narrow = fakeSocket();
+  const scoped = hub.connect(narrow, { ...everyone, cameras: new Set([2]) });
+  if (!scoped) throw new Error("refused");
+  expect(told(narrow).map(({ cameraId }) => cameraId)).toEqual([2]);
+  hub.subscribe(scoped, wishOf({ types: ["risk_update"] }, null));
+  hub.subscribe(scoped, wishOf({ cameraIds: [1] }, null));
+  expect(told(narrow).map(({ cameraId }) => cameraId)).toEqual([2, 1]);
+});
