@@ -1,10 +1,10 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { delay, systemClock } from "../../../../runtime/clock.ts";
 import { encodeJpeg } from "../../../../runtime/jpeg.ts";
-import { rateOf, watchSource } from "../../../support/source-probe.ts";
+import { pickedRateOf, watchSource } from "../../../support/source-probe.ts";
 import { within } from "../../../support/wait.ts";
 
-setDefaultTimeout(20_000);
+setDefaultTimeout(60_000);
 
 const jpegs = Array.from({ length: 10 }, (_, which) => {
   const picture = new Uint8Array(320 * 240 * 3).map((_byte, at) => (at * (which + 2)) % 251);
@@ -35,12 +35,13 @@ const serve = (answer?: (request: Request) => Response | null) =>
 test("pictures over HTTP are a camera, and their time is the time of arrival", async () => {
   await using server = serve();
   await using source = watchSource(`http://127.0.0.1:${server.port}/video`, { settings: { fps: 5 } });
-  await source.reaches("online", 4000);
-  await within(6000, "15 frames", () => source.frames.length >= 15);
-  expect(Math.abs(rateOf(source) / 5 - 1)).toBeLessThan(0.1);
+  await source.reaches("online");
+  await within(20_000, "15 frames", () => source.frames.length >= 15);
+  expect(pickedRateOf(source)).toBeLessThan(6.5); // of ten a second
   const [first, last] = [source.frames[0], source.frames.at(-1)];
   const mediaMs = (last?.mediaTimeMs ?? 0) - (first?.mediaTimeMs ?? 0);
-  expect(Math.abs(mediaMs - ((last?.capturedAt ?? 0) - (first?.capturedAt ?? 0)))).toBeLessThan(50);
+  // A guess at the rate, as FFmpeg makes it, would be far from this.
+  expect(mediaMs / ((last?.capturedAt ?? 0) - (first?.capturedAt ?? 0))).toBeCloseTo(1, 1);
   expect(first).toMatchObject({ imageWidth: 320, imageHeight: 240 });
 });
 
@@ -52,12 +53,12 @@ test("a redirect is not followed, because its target was not checked", async () 
     return null;
   });
   await using source = watchSource(`http://127.0.0.1:${server.port}/video`);
-  await source.reaches("offline", 4000);
+  await source.reaches("offline");
   expect(followed).toBe(0);
 });
 
 test("garbage is offline, not a crash", async () => {
   await using server = serve(() => new Response(new Uint8Array(100_000).map((_, at) => (at * 7919) % 256)));
   await using source = watchSource(`http://127.0.0.1:${server.port}/video`);
-  expect(await source.reaches("offline", 6000)).not.toBe("");
+  expect(await source.reaches("offline")).not.toBe("");
 });
