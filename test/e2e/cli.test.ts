@@ -132,7 +132,7 @@ test("a dead letter of a running process is put back by the process", async () =
   // It is no better than before, and comes back with the reason.
   await it.line("delivery.dead-lettered");
   await within(
-    10_000,
+    20_000,
     "the second letter",
     async () => (await runCli(["dlq", "list", ...set])).out.includes("x~replay-3-41") || null,
   );

@@ -24,12 +24,11 @@ detector: { model: ${JSON.stringify(model)} }
     const persons = (data: {
       readonly detectedObjects: readonly { readonly class: string; readonly confidence: number; readonly trackId: number }[];
     }) => data.detectedObjects.filter((each) => each.class === "person" && each.confidence >= 0.5);
-    const first = await viewer.message("detection_result", (data) => persons(data).length >= 3, 10_000);
+    const first = await viewer.message("detection_result", (data) => persons(data).length >= 3);
     const kept = new Set(persons(first).map(({ trackId }) => trackId));
     const later = await viewer.message(
       "detection_result",
       (data) => data.capturedAt > first.capturedAt && persons(data).filter(({ trackId }) => kept.has(trackId)).length >= 2,
-      10_000,
     );
     expect(later.cameraId).toBe(1);
 
@@ -38,7 +37,7 @@ detector: { model: ${JSON.stringify(model)} }
     );
     expect(update.results[0]).toMatchObject({ status: "ok", assessedBy: "rules" });
   },
-  60_000,
+  120_000,
 );
 
 test("without a clip and without a model the simulated junction runs alone", async () => {
@@ -58,6 +57,6 @@ detector: { model: auto }
   );
   expect(detection.modelType).toBe("sim");
   expect(detection.maxRiskLevel).not.toBe("none");
-  const update = await viewer.message("risk_update", ({ maxRiskLevel }) => maxRiskLevel !== "none", 20_000);
+  const update = await viewer.message("risk_update", ({ maxRiskLevel }) => maxRiskLevel !== "none");
   expect(update.results.some(({ verdict }) => verdict === "confirmed")).toBe(true);
 }, 90_000);

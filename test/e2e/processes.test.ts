@@ -54,7 +54,7 @@ test("a process that was killed counts as stopped, and so does one that took ove
   await using it = await setUp();
   expect((await it.vedette("up")).status).toBe(0);
   process.kill(await it.pidOf("all"), "SIGKILL");
-  await within(10_000, "a stopped process", async () =>
+  await within(20_000, "a stopped process", async () =>
     (await it.vedette("status", "--roles", "all")).out.startsWith("all  stopped"),
   );
   await writeFile(join(it.dataDir, "run", "all.pid"), `${process.pid}\n`);

@@ -24,9 +24,9 @@ test.skipIf(missing !== null)(
       ((await (await it.get("/readyz")).json()) as { checks: { store: { status: string } } }).checks.store;
 
     await viewer.message("risk_update", ({ final }) => final);
-    await within(10_000, "facts in Redis", async () => (await redis.keys("vedette:fact:asked:*")).length > 0);
+    await within(20_000, "facts in Redis", async () => (await redis.keys("vedette:fact:asked:*")).length > 0);
     // What the traffic monitor's programs read.
-    const latest = JSON.parse(await within(10_000, "a merged result", () => redis.get("camera:1:latest")));
+    const latest = JSON.parse(await within(20_000, "a merged result", () => redis.get("camera:1:latest")));
     expect(latest).toMatchObject({ cameraId: 1, riskAssessment: { groupCount: expect.any(Number) } });
     expect(JSON.parse((await redis.get(`detection:${latest.messageId}`)) ?? "")).toMatchObject({ messageId: latest.messageId });
     await server.kill();
@@ -40,9 +40,9 @@ test.skipIf(missing !== null)(
 
     await server.start();
     await it.line("store.ready", ({ awayMs }) => awayMs !== undefined);
-    await within(10_000, "a store that is up", async () => (await ready()).status === "up");
+    await within(20_000, "a store that is up", async () => (await ready()).status === "up");
     // What was decided meanwhile has followed.
-    await within(10_000, "the facts of the outage", async () => (await redis.keys("vedette:fact:admission:*")).length > 0);
+    await within(20_000, "the facts of the outage", async () => (await redis.keys("vedette:fact:admission:*")).length > 0);
     expect(it.lines.filter(({ event }) => event === "store.failed")).toHaveLength(1);
     it.kill("SIGTERM");
     expect(await it.exited).toBe(0);

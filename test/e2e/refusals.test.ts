@@ -64,10 +64,10 @@ test("bad sources, frames and bodies are answered with a code each, and nothing 
     const message = JSON.parse(String(data)) as { type: string; data: { code?: string } };
     if (message.type === "error") codes.push(String(message.data.code));
   };
-  await within(5_000, "the socket", () => socket.readyState === WebSocket.OPEN);
+  await within(20_000, "the socket", () => socket.readyState === WebSocket.OPEN);
   for (const frame of ["{", "[]", `{"type":"nonsense","data":{}}`, `{"type":"start_stream","data":{"cameraId":"x"}}`])
     socket.send(frame);
-  await within(5_000, "four errors", () => codes.length === 4);
+  await within(20_000, "four errors", () => codes.length === 4);
   expect(codes).toEqual([
     "bad_json",
     expect.stringMatching(/bad_json|unknown_type|invalid_field/),
@@ -90,7 +90,7 @@ test("bad sources, frames and bodies are answered with a code each, and nothing 
   expect((await it.get("/api/cameras/999")).status).toBe(404);
 
   const heard = viewer.messages.length;
-  await within(10_000, "the junction to go on", () =>
+  await within(20_000, "the junction to go on", () =>
     viewer.messages.slice(heard).some((message) => message.type === "detection_result" && message.data.cameraId === 1),
   );
   expect((await it.get("/livez")).status).toBe(200);

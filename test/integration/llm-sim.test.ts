@@ -66,10 +66,10 @@ describe("the endpoint", () => {
     await (await named("b", null)).text();
     const controller = new AbortController();
     const cut = named("c", "sk-0001", { signal: controller.signal }).catch(() => "cut");
-    await within(10_000, "a request under way", () => sim.stats().requests === 3);
+    await within(20_000, "a request under way", () => sim.stats().requests === 3);
     controller.abort();
     await cut;
-    await within(10_000, "three calls", () => calls.length === 3);
+    await within(20_000, "three calls", () => calls.length === 3);
     expect(calls).toEqual(["a answered", "b refused", "c cut"]);
   });
 
@@ -130,7 +130,7 @@ describe("limits", () => {
       const answer = post(sim.url, key).finally(() => {
         done = true;
       });
-      await within(4_000, "the answer", async () => {
+      await within(20_000, "the answer", async () => {
         await clock.advance(0);
         return done;
       });
@@ -205,7 +205,7 @@ describe("profiles", () => {
     const clock = virtualClock();
     await using sim = await start({ profile: "slow", clock });
     const answer = post(sim.url);
-    expect(await within(5_000, "a waiting answer", () => clock.nextAtMs())).toBe(29_000);
+    expect(await within(20_000, "a waiting answer", () => clock.nextAtMs())).toBe(29_000);
     await clock.advance(29_000);
     expect((await answer).status).toBe(200);
   });
@@ -216,7 +216,7 @@ describe("time", () => {
     const clock = virtualClock();
     await using sim = await start({ latencyMs: [1_000, 3_000], clock, random: seededRandom(5) });
     const answers = Array.from({ length: 20 }, () => post(sim.url));
-    await within(5_000, "all to wait", () => clock.timers() === 20);
+    await within(20_000, "all to wait", () => clock.timers() === 20);
     const firstAtMs = clock.nextAtMs() ?? 0;
     await clock.advance(999);
     expect(sim.stats()).toMatchObject({ ok: 0, maxInFlight: 20 });
@@ -231,10 +231,10 @@ describe("time", () => {
     await using sim = await start({ profile: "slow", clock });
     const leaving = new AbortController();
     const answer = post(sim.url, "sk-0001", question, { signal: leaving.signal }).catch(() => "gone");
-    await within(5_000, "a waiting answer", () => clock.timers() === 1);
+    await within(20_000, "a waiting answer", () => clock.timers() === 1);
     leaving.abort();
     expect(await answer).toBe("gone");
-    await within(5_000, "the end of the wait", () => clock.timers() === 0);
+    await within(20_000, "the end of the wait", () => clock.timers() === 0);
     expect(sim.stats()).toMatchObject({ requests: 1, ok: 0, rejected: 0 });
   });
 
@@ -242,7 +242,7 @@ describe("time", () => {
     const clock = virtualClock();
     const sim = await start({ profile: "slow", clock });
     const answer = post(sim.url).catch(() => "cut");
-    await within(5_000, "a waiting answer", () => clock.timers() === 1);
+    await within(20_000, "a waiting answer", () => clock.timers() === 1);
     await sim.stop();
     await answer;
     expect(clock.timers()).toBe(0);
@@ -267,7 +267,7 @@ describe("the command", () => {
     const line = new TextDecoder().decode((await reader.read()).value);
     const base = /^llm-sim: base URL (http:\/\/127\.0\.0\.1:\d+)\/v1\n$/.exec(line)?.[1] ?? "";
     const answer = post(base).catch(() => "cut");
-    await within(10_000, "a request under way", async () => {
+    await within(20_000, "a request under way", async () => {
       const { maxInFlight } = (await (await fetch(`${base}/stats`)).json()) as { maxInFlight: number };
       return maxInFlight === 1;
     });

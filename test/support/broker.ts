@@ -52,7 +52,7 @@ export const startBroker = async (options: Omit<BrokerOptions, "directory"> = {}
     const killed = child;
     if (!killed || ended(killed)) return;
     killed.kill("SIGKILL");
-    await within(10_000, "the broker's end", () => ended(killed));
+    await within(20_000, "the broker's end", () => ended(killed));
   };
   const stop = async () => {
     if (child?.pid !== undefined && !ended(child)) await stopBroker(child.pid);

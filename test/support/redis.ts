@@ -64,7 +64,7 @@ export const startRedis = async (more: readonly string[] = [], password?: string
   const start = async () => {
     const started = spawn("redis-server", options(port, directory.path, more), { stdio: "ignore" });
     child = started;
-    await within(10_000, "a redis-server that answers", () => {
+    await within(20_000, "a redis-server that answers", () => {
       if (started.exitCode !== null) throw new Error(`redis-server ended with status ${started.exitCode}`);
       return answers(port);
     });

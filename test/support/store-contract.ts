@@ -145,9 +145,9 @@ export const storeContract = (name: string, open: () => Promise<StoreUnderTest>,
       await needed(under.away)();
       expect(await thrownBy(store.get("a:1"))).toMatchObject({ code: "unavailable", retryable: true });
       expect(await thrownBy(store.put([fact("a:2")]))).toMatchObject({ code: "unavailable" });
-      await within(5_000, "an unhealthy store", () => store.health().status === "away");
+      await within(20_000, "an unhealthy store", () => store.health().status === "away");
       await needed(under.back)();
-      await within(5_000, "the fact", async () => textOf(await store.get("a:1").catch(() => null)) === "a:1");
+      await within(20_000, "the fact", async () => textOf(await store.get("a:1").catch(() => null)) === "a:1");
       expect(store.health().status).toBe("up");
     });
   });

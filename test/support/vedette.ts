@@ -89,7 +89,7 @@ export const startVedette = async (options: StartOptions = {}): Promise<Vedette>
     return status;
   });
 
-  const line: Vedette["line"] = (event, matches = () => true, limitMs = 20_000) =>
+  const line: Vedette["line"] = (event, matches = () => true, limitMs = 30_000) =>
     within(limitMs, `a log line ${event}`, () => {
       const found = lines.find((each) => each.event === event && matches(each));
       if (!found && ended !== null)
@@ -176,7 +176,7 @@ export const view = (url: string, subscribe?: DataOfClient<"subscribe">): Viewer
   return {
     client,
     messages,
-    message: (type, matches = () => true, limitMs = 15_000) =>
+    message: (type, matches = () => true, limitMs = 30_000) =>
       within(limitMs, `a message ${type}`, () => {
         const found = messages.find((each) => each.type === type && matches(each.data as never));
         return found?.data as never;

@@ -21,7 +21,7 @@ export const cameraOf = (path: string): number | null => {
 const affectedBy = (path: string): string[] =>
   path.endsWith("/tracker") ? [path, path.replace(/tracker$/, "clusterer")] : [path];
 
-const recoveryMs = 15_000;
+const recoveryMs = 30_000;
 
 export type Kills = {
   /** Kills these at once, and waits until all run again and every other camera was heard of `more` times since. */

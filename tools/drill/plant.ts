@@ -112,6 +112,6 @@ export const startPlant = async (options: PlantOptions): Promise<Plant> => {
       plant.listen?.(cameraId, systemClock.nowMs() - Number(body.capturedAt));
     } else if (type === "risk_update") updateIds.push(String(body.id));
   });
-  await waitFor(10_000, "the viewer to be connected", () => socket.readyState === WebSocket.OPEN);
+  await waitFor(20_000, "the viewer to be connected", () => socket.readyState === WebSocket.OPEN);
   return plant;
 };

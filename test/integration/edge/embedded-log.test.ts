@@ -86,7 +86,7 @@ test("a viewer resumes where it stood although the server was restarted meanwhil
   const first = await follow(bus);
   const ids = Array.from({ length: 100 }, (_, at) => aRiskUpdate(at % 3));
   await bus.append(ids.slice(0, 10).map(asOutgoing));
-  await within(5_000, "the first ten", () => first.heard.length === 10);
+  await within(20_000, "the first ten", () => first.heard.length === 10);
   const cursor = first.events.cursor();
   await bus.append(ids.slice(10).map(asOutgoing));
   await first.events.stop();
@@ -96,7 +96,7 @@ test("a viewer resumes where it stood although the server was restarted meanwhil
   closers.push(() => again.close());
   const { events } = await follow(again);
   closers.push(() => events.stop());
-  await within(5_000, "the newest to be at hand", async () => {
+  await within(20_000, "the newest to be at hand", async () => {
     const { events: replayed, missed } = await events.replay(parseCursor(cursor) ?? {});
     const told = new Set(replayed.map(({ id }) => id));
     return missed === 0 && told.size === 90 && ids.slice(10).every(({ id }) => told.has(id));

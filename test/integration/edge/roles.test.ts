@@ -82,7 +82,7 @@ const setUp = async (cameras: readonly number[]) => {
 };
 
 /** Waits for results of every camera that were captured from now on. */
-const hearAll = (viewer: Viewer, cameras: readonly number[], limitMs = 20_000) => {
+const hearAll = (viewer: Viewer, cameras: readonly number[], limitMs = 30_000) => {
   const fromMs = systemClock.nowMs();
   return Promise.all(
     cameras.map((id) =>

@@ -224,7 +224,7 @@ test("a store damaged while it is open refuses writes and says why, and the next
   const path = await filledStore(directory.path);
   const store = await openSqliteStore({ directory: directory.path, clock: systemClock, log: silentLog });
   await spoil(path, { what: "", noise: (bytes) => [pageBytes, bytes], kept: 0 });
-  await within(10_000, "the damage to be met", async () => {
+  await within(20_000, "the damage to be met", async () => {
     await store.list("fact:", 1_000).catch(() => null);
     return store.health().status === "away";
   });

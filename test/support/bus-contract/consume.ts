@@ -91,7 +91,7 @@ export const consumeContract = ({ open, lacks }: Contract): void => {
         return accepted.promise;
       },
     });
-    await within(5_000, "assignment", () => notes.length === 1);
+    await within(20_000, "assignment", () => notes.length === 1);
     await bus.states(topic.name);
     expect(records).toEqual([]);
     accepted.resolve();
@@ -115,7 +115,7 @@ export const consumeContract = ({ open, lacks }: Contract): void => {
         consumer.pause(0);
       },
     });
-    await within(5_000, "assignment", () => assigned.size === 1);
+    await within(20_000, "assignment", () => assigned.size === 1);
     for (let from = 0; from < 2_000; from += 100) await appendTexts(bus, topic, "1", numbered(100, from));
     await untilTexts(reference, numbered(2_000));
     expect(pausedAt).toBe(10);

@@ -83,7 +83,7 @@ export const member = () => {
 };
 
 export const untilTexts = (records: readonly BusRecord[], texts: readonly string[]): Promise<true> =>
-  within(5_000, `${texts.length} records, the last ${texts.at(-1)}`, () => records.length >= texts.length);
+  within(20_000, `${texts.length} records, the last ${texts.at(-1)}`, () => records.length >= texts.length);
 
 /** Opens a driver with one topic for one test. */
 export const opened = async (open: () => Promise<BusUnderTest>, overrides: Partial<TopicDefinition<never>> = {}) => {

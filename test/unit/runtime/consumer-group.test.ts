@@ -60,14 +60,14 @@ test("a reader starts where the group committed, once the assignment is accepted
   await settlePromises();
   expect(opened).toEqual([]);
   accepted.resolve();
-  await within(1_000, "both readers", () => opened.length === 2);
+  await within(20_000, "both readers", () => opened.length === 2);
   expect(opened.toSorted()).toEqual(["0 from 5", "1 from 5"]);
 });
 
 test("what was not delivered cannot be committed", async () => {
   const { opened, join } = group();
   const consumer = join({ assigned() {}, revoked() {}, record() {} });
-  await within(1_000, "both readers", () => opened.length === 2);
+  await within(20_000, "both readers", () => opened.length === 2);
   await consumer.commit(0, 8);
   expect(await thrownBy(consumer.commit(0, 9))).toMatchObject({ message: expect.stringContaining("beyond what was delivered") });
 });

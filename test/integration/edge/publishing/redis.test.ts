@@ -100,7 +100,7 @@ describe.skipIf(missing !== null)(missing ?? "with a redis-server", () => {
     const listener = it.server.client().on("message", (_channel, text) => heard.push(text));
     await listener.subscribe("camera:101");
     await it.publications.update(verdict("gone", 1_000));
-    await within(5_000, "the message", () => heard.length === 1);
+    await within(20_000, "the message", () => heard.length === 1);
     expect(JSON.parse(heard[0] ?? "")).toMatchObject({ riskAssessment: { warning: expect.stringContaining("partial") } });
     expect(await it.reader.keys("*")).toEqual([]);
   });
@@ -121,11 +121,11 @@ describe.skipIf(missing !== null)(missing ?? "with a redis-server", () => {
     const listener = server.client().on("message", (channel, text) => heard.push(`${channel} ${JSON.parse(text).messageId}`));
     await listener.subscribe("camera:101");
     await publications.update(verdict("m1", 1_000));
-    await within(5_000, "the first message", () => heard.length === 1);
+    await within(20_000, "the first message", () => heard.length === 1);
     await server.kill();
     expect(await thrownBy(publications.update(verdict("m2", 2_000)))).toMatchObject({ code: "unavailable" });
     await server.start();
-    await within(10_000, "a message after the outage", async () => {
+    await within(20_000, "a message after the outage", async () => {
       await publications.update(verdict("m3", 3_000)).catch(() => {});
       return heard.includes("camera:101 m3");
     });

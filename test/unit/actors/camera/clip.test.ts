@@ -112,9 +112,9 @@ describe("the default clip", () => {
     void find(directory, answers, { clock }).then((found) => {
       result = found;
     });
-    await within(2000, "the first request", () => clock.timers() > 0);
+    await within(20_000, "the first request", () => clock.timers() > 0);
     await clock.advance(5000);
-    await within(2000, "the wait for bytes", async () => {
+    await within(20_000, "the wait for bytes", async () => {
       const atMs = clock.nextAtMs();
       return atMs !== null && atMs - clock.monotonicMs() > 9000;
     });

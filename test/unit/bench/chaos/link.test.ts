@@ -47,21 +47,21 @@ test("passes both ways", async () => {
   const { link } = await setUp();
   const caller = dial(link);
   caller.socket.write("hello");
-  await within(5_000, "the echo", () => caller.answers.join("") === "hello");
+  await within(20_000, "the echo", () => caller.answers.join("") === "hello");
 });
 
 test("refused: connections end and further ones are refused, until it is healed on the same port", async () => {
   const { link } = await setUp();
   const caller = dial(link);
-  await within(5_000, "a connection", () => caller.state() === "open");
+  await within(20_000, "a connection", () => caller.state() === "open");
   link.cut("refused");
-  await within(5_000, "its end", () => caller.state() === "closed");
+  await within(20_000, "its end", () => caller.state() === "closed");
   const second = dial(link);
-  await within(5_000, "a refusal", () => second.state() === "closed");
+  await within(20_000, "a refusal", () => second.state() === "closed");
   await link.heal();
   const third = dial(link);
   third.socket.write("again");
-  await within(5_000, "the echo", () => third.answers.join("") === "again");
+  await within(20_000, "the echo", () => third.answers.join("") === "again");
 });
 
 test("frozen: what was sent meanwhile arrives later, even from a caller that is gone", async () => {
@@ -69,16 +69,16 @@ test("frozen: what was sent meanwhile arrives later, even from a caller that is 
   const [stays, goes] = [dial(link), dial(link)];
   stays.socket.write("a");
   goes.socket.write("b");
-  await within(5_000, "both echoes", () => stays.answers.length + goes.answers.length === 2);
+  await within(20_000, "both echoes", () => stays.answers.length + goes.answers.length === 2);
   link.cut("frozen");
   stays.socket.write("c");
   goes.socket.end("d");
   const late = dial(link);
   late.socket.write("e");
-  await within(5_000, "a connection that hangs", () => late.state() === "open");
+  await within(20_000, "a connection that hangs", () => late.state() === "open");
   expect(heard.toSorted()).toEqual(["a", "b"]);
   await link.heal();
-  await within(5_000, "all of it", () => heard.length === 5 && stays.answers.length === 2 && late.answers.length === 1);
+  await within(20_000, "all of it", () => heard.length === 5 && stays.answers.length === 2 && late.answers.length === 1);
   expect(heard.toSorted()).toEqual(["a", "b", "c", "d", "e"]);
 });
 
@@ -86,13 +86,13 @@ test("swallowed: what was sent meanwhile is lost, and so are the connections", a
   const { link, heard } = await setUp();
   const caller = dial(link);
   caller.socket.write("a");
-  await within(5_000, "the echo", () => caller.answers.length === 1);
+  await within(20_000, "the echo", () => caller.answers.length === 1);
   link.cut("swallowed");
   caller.socket.write("b");
   const late = dial(link);
   late.socket.write("c");
-  await within(5_000, "a connection that hangs", () => late.state() === "open");
+  await within(20_000, "a connection that hangs", () => late.state() === "open");
   await link.heal();
-  await within(5_000, "their ends", () => caller.state() === "closed" && late.state() === "closed");
+  await within(20_000, "their ends", () => caller.state() === "closed" && late.state() === "closed");
   expect(heard).toEqual(["a"]);
 });
