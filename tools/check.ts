@@ -27,7 +27,7 @@ let failures = 0;
 
 const work = async (): Promise<void> => {
   for (let step = waiting.shift(); step; step = waiting.shift()) {
-    const outcome = await run(process.execPath, step.args, { timeoutMs: stepMs, isShown: false, cwd: root });
+    const outcome = await run(process.execPath, step.args, { timeoutMs: stepMs, cwd: root });
     const isFine = outcome.status === 0;
     if (!isFine) failures += 1;
     const verdict = isFine ? "ok" : outcome.timedOut ? `failed: no end after ${stepMs / 1000} s` : "failed";

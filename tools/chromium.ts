@@ -11,7 +11,7 @@ export const provideChromium = async (): Promise<string | null> => {
   if (Bun.which("apt-get") === null) return advice;
   if (process.getuid?.() !== 0) return `${advice}; installing it takes root`;
   process.stdout.write("installing chromium for the browser tests\n");
-  const options = { timeoutMs: 300_000, isShown: false };
+  const options = { timeoutMs: 300_000 };
   await run("apt-get", ["update", "-qq"], options);
   const install = await run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", "chromium"], options);
   return isThere() ? null : `${advice}; installing it failed: ${install.output.trim().split("\n").at(-1) ?? ""}`;

@@ -86,7 +86,7 @@ const mutate = async (
       ],
     }),
   );
-  const { status, output } = await run(node, [stryker, "run", settings], { timeoutMs: runTimeoutMs, isShown: false, cwd: root });
+  const { status, output } = await run(node, [stryker, "run", settings], { timeoutMs: runTimeoutMs, cwd: root });
   if (status !== 0) throw new Error(`Stryker ended with status ${status}:\n${output}`);
   const parsed = JSON.parse(readFileSync(report, "utf8")) as { files: Record<string, { mutants: Mutant[] }> }; // mutation-testing-report-schema
   return new Map(Object.entries(parsed.files).map(([path, { mutants }]) => [path, mutants]));

@@ -42,6 +42,6 @@ export const hosts: readonly Host[] = [
 export const provideHost = async ({ name, program }: Host): Promise<string | null> => {
   if (!existsSync(program))
     return `${name} is not installed; npm install brings it (bun install does not run its install script)`;
-  const { status, output } = await run(program, ["--version"], { timeoutMs: 20_000, isShown: false });
+  const { status, output } = await run(program, ["--version"], { timeoutMs: 20_000 });
   return status === 0 ? null : `${name} does not run here: ${output.trim().split("\n", 1)[0] || `status ${status}`}`;
 };

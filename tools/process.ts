@@ -10,8 +10,8 @@ export type Outcome = {
 };
 export type RunOptions = {
   readonly timeoutMs: number;
-  /** True hands the output on as it comes, false collects it. */
-  readonly isShown: boolean;
+  /** Gets the output line by line as it comes, which is then not collected. */
+  readonly line?: (text: string) => void;
   readonly cwd?: string;
 };
 
@@ -36,6 +36,17 @@ for (const signal of ["SIGINT", "SIGTERM"] as const)
   });
 
 const outputMax = 1_000_000;
+const closeMs = 500;
+
+/** Cuts text as it comes into lines; what follows the last line end waits for the next piece. */
+const byLine = (line: (text: string) => void): ((text: string) => void) => {
+  let rest = "";
+  return (text) => {
+    const lines = (rest + text).split(/\r?\n/);
+    rest = lines.pop() ?? "";
+    for (const each of lines) line(each);
+  };
+};
 
 /** Never rejects: a program that cannot be started has status null. */
 export const run = (command: string, args: readonly string[], options: RunOptions): Promise<Outcome> =>
@@ -44,21 +55,28 @@ export const run = (command: string, args: readonly string[], options: RunOption
     let output = "";
     let timedOut = false;
     const child = spawn(command, args, {
-      stdio: ["ignore", options.isShown ? "inherit" : "pipe", options.isShown ? "inherit" : "pipe"],
+      stdio: ["ignore", "pipe", "pipe"],
       detached: !isWindows,
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     });
     running.add(child);
-    const collect = (chunk: Buffer) => {
-      if (output.length < outputMax) output += chunk.toString();
-    };
-    child.stdout?.on("data", collect);
-    child.stderr?.on("data", collect);
+    for (const stream of [child.stdout, child.stderr]) {
+      const take = options.line && byLine(options.line);
+      stream.setEncoding("utf8");
+      stream.on("data", (text: string) => {
+        if (take) take(text);
+        else if (output.length < outputMax) output += text;
+      });
+      stream.on("end", () => take?.("\n"));
+    }
     const cancel = systemClock.after(options.timeoutMs, () => {
       timedOut = true;
       end(child);
     });
+    let isOver = false;
     const finish = (status: number | null) => {
+      if (isOver) return;
+      isOver = true;
       cancel();
       running.delete(child);
       end(child); // what it left running
@@ -68,9 +86,7 @@ export const run = (command: string, args: readonly string[], options: RunOption
       output += error.message;
       finish(null);
     });
-    child.on("exit", (status) => {
-      // Pipes may be held open by a grandchild; what was written until now is enough.
-      if (options.isShown) finish(status);
-      else systemClock.after(20, () => finish(status));
-    });
+    child.on("close", finish);
+    // Pipes may be held open by a grandchild: what was written until then is enough.
+    child.on("exit", (status) => void systemClock.after(closeMs, () => finish(status)));
   });

@@ -6,15 +6,18 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { isAbsolute, join, relative } from "node:path";
 import { parseArgs } from "node:util";
-import { readJunit, sumTallies, type Tally } from "./junit.ts";
+import { systemClock } from "../runtime/clock.ts";
+import { type Failure, readJunit, sumTallies, type Tally } from "./junit.ts";
 import { fastLevels, filesOf, type Level, levels } from "./levels.ts";
 import { run } from "./process.ts";
+import { followTests } from "./test-progress.ts";
 
 const levelNames = [...new Set(levels.map(({ name }) => name))].join(", ");
-const usage = `bun run test [--fast] [--level NAME]... [--randomize] [--seed N] [PATH]...
+const usage = `bun run test [--fast] [--level NAME]... [--limit S] [--randomize] [--seed N] [PATH]...
 
   --fast        only what takes seconds: ${fastLevels.map(({ name }) => name).join(", ")} without its long runs
   --level NAME  only this level, more by repeating: ${levelNames}
+  --limit S     ends after so many seconds; what had not run by then has failed
   --randomize   tests in random order; bun prints the seed
   --seed N      the order of that seed again
   PATH          only test files whose path contains it
@@ -24,7 +27,7 @@ const root = join(import.meta.dirname, "..");
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
 /** Of one test that names none: generous, for a machine that others use too. */
-const testTimeoutMs = 20_000;
+const testTimeoutMs = 60_000;
 
 /** One level, and what went wrong beside its tests. */
 type Result = { readonly tally: Tally; readonly troubles: readonly string[] };
@@ -38,43 +41,50 @@ const commandOf = (
 ): [string, string[]] => {
   if (host) return [host.program, [...host.args, "test/support/portable/run.ts", report, ...files]];
   // What was started in the background, a broker or by `vedette up`, is an orphan on purpose.
-  const judged = [
-    ...(name === "kafka" || name === "e2e" ? [] : ["--no-orphans"]),
-    `--timeout=${testTimeoutMs}`,
-    "--only-failures",
-  ];
-  const args = ["test", ...judged, "--reporter=junit", `--reporter-outfile=${report}`, ...flags];
+  const orphans = name === "kafka" || name === "e2e" ? [] : ["--no-orphans"];
+  const args = ["test", ...orphans, `--timeout=${testTimeoutMs}`, "--reporter=junit", `--reporter-outfile=${report}`, ...flags];
   return [process.execPath, [...args, ...files.map((file) => `./${file}`)]];
 };
 
-const runLevel = async (level: Level, files: readonly string[], flags: readonly string[], folder: string): Promise<Result> => {
-  const label = level.host ? `${level.name} (${level.host.name})` : level.name;
+const labelOf = ({ name, host }: Level): string => (host ? `${name} (${host.name})` : name);
+
+const runLevel = async (
+  level: Level,
+  files: readonly string[],
+  flags: readonly string[],
+  { folder, leftMs }: { readonly folder: string; readonly leftMs: number },
+): Promise<Result> => {
+  const label = labelOf(level);
   const report = join(folder, `${label}.xml`);
-  const outcome = await run(...commandOf(level, files, flags, report), {
-    timeoutMs: level.timeoutMs,
-    isShown: true,
-    cwd: root,
-  });
-  let tally: Tally = { passed: 0, failed: 0, skipped: [] };
+  const progress = followTests(say);
+  const timeoutMs = Math.min(level.timeoutMs, leftMs);
+  const outcome = await run(...commandOf(level, files, flags, report), { timeoutMs, line: progress.line, cwd: root });
+  let tally = progress.tally();
   try {
     tally = readJunit(readFileSync(report, "utf8"));
   } catch {
-    // A process that crashed or was ended wrote none; counted below.
+    // A process that crashed or was ended wrote none: what it printed must do, and its end is a failure of its own.
   }
-  const seconds = (outcome.tookMs / 1000).toFixed(1);
-  const skips = tally.skipped.length === 0 ? "" : `, ${tally.skipped.length} skipped`;
-  say(`${label}: ${tally.passed} passed, ${tally.failed} failed${skips} (${seconds} s)`);
+  const { passed, failures, skipped } = tally;
+  const skips = skipped.length === 0 ? "" : `, ${skipped.length} skipped`;
+  say(`${label}: ${passed} passed, ${failures.length} failed${skips} (${(outcome.tookMs / 1000).toFixed(1)} s)`);
   const troubles: string[] = [];
-  if (outcome.timedOut) troubles.push(`${label}: ended after ${level.timeoutMs / 1000} s, before all its tests were done`);
-  else if (outcome.status !== 0 && tally.failed === 0) troubles.push(`${label}: its process ended with status ${outcome.status}`);
-  else if (tally.passed + tally.failed + tally.skipped.length === 0)
-    troubles.push(`${label}: no test was found in ${files.length} files`);
+  if (outcome.timedOut) troubles.push(`${label}: cut off after ${Math.round(timeoutMs / 1000)} s, ${progress.place()}`);
+  else if (outcome.status !== 0 && failures.length === 0)
+    troubles.push(`${label}: its process ended with status ${outcome.status}, ${progress.place()}${outcome.output}`);
+  else if (passed + failures.length + skipped.length === 0) troubles.push(`${label}: no test was found in ${files.length} files`);
   return { tally, troubles };
 };
+
+const saysMax = 12;
+/** The test, and the first lines of what it said, indented. */
+const linesOf = ({ test, says }: Failure): string =>
+  [`failed: ${test}`, ...says.split("\n").filter((text) => text.trim() !== "")].slice(0, saysMax).join("\n    ");
 
 const options = {
   fast: { type: "boolean", default: false },
   level: { type: "string", multiple: true },
+  limit: { type: "string" },
   randomize: { type: "boolean", default: false },
   seed: { type: "string" },
   help: { type: "boolean", default: false },
@@ -101,27 +111,37 @@ const main = async (): Promise<number> => {
     say(`no level is called ${unknown.join(", ")}; there are ${levelNames}`);
     return 2;
   }
+  const limitMs = values.limit === undefined ? Number.POSITIVE_INFINITY : Number(values.limit) * 1000;
+  if (!(limitMs > 0)) {
+    say(`--limit takes seconds, not ${values.limit}`);
+    return 2;
+  }
   const wanted = positionals.map((path) => (isAbsolute(path) ? relative(root, path) : path).replace(/^\.\//, ""));
   const chosen = (values.fast ? fastLevels : levels).filter(({ name }) => names.length === 0 || names.includes(name));
   const flags = [...(values.randomize ? ["--randomize"] : []), ...(values.seed === undefined ? [] : [`--seed=${values.seed}`])];
   const folder = mkdtempSync(join(tmpdir(), "vedette-test-"));
+  const endMs = systemClock.monotonicMs() + limitMs;
+  const nothing: Tally = { passed: 0, failures: [], skipped: [] };
   const results: Result[] = [];
   for (const level of chosen) {
     const files = filesOf(level, wanted);
     if (files.length === 0) continue;
     const reason = (await level.provide?.()) ?? null;
-    if (reason === null) results.push(await runLevel(level, files, flags, folder));
+    const leftMs = endMs - systemClock.monotonicMs();
+    if (leftMs <= 0) results.push({ tally: nothing, troubles: [`${labelOf(level)}: not begun, the time was up`] });
+    else if (reason === null) results.push(await runLevel(level, files, flags, { folder, leftMs }));
     else {
       const skipped = (level.host ? [level.name] : files).map((what) => `${what}: ${reason}`);
-      results.push({ tally: { passed: 0, failed: 0, skipped }, troubles: [] });
+      results.push({ tally: { ...nothing, skipped }, troubles: [] });
     }
   }
   rmSync(folder, { recursive: true, force: true });
 
   const total = sumTallies(results.map(({ tally }) => tally));
   const troubles = results.flatMap((result) => result.troubles);
-  const failed = total.failed + troubles.length;
+  const failed = total.failures.length + troubles.length;
   if (total.skipped.length > 0) say(`skipped:\n${total.skipped.map((name) => `  ${name}`).join("\n")}`);
+  for (const failure of total.failures) say(linesOf(failure));
   for (const trouble of troubles) say(`failed: ${trouble}`);
   if (total.passed + failed === 0) say("no test ran");
   say(`${total.passed} passed, ${failed} failed`);

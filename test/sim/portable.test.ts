@@ -9,7 +9,7 @@ const root = join(import.meta.dirname, "..", "..");
 const bun = process.versions.bun ? process.execPath : join(root, "node_modules", "bun", "bin", "bun.exe"); // its name on every system
 
 test("a run in this process under this runtime is the run of another process under Bun", async () => {
-  const other = run(bun, [join(root, "test/support/portable/digest.ts"), `${seeds}`], { timeoutMs: 50_000, isShown: false });
+  const other = run(bun, [join(root, "test/support/portable/digest.ts"), `${seeds}`], { timeoutMs: 50_000 });
   const own = await digest(seeds);
   expect((await other).output).toBe(own);
   expect(own.match(/ 0 violations$/gm)).toHaveLength(seeds);

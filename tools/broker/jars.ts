@@ -40,7 +40,7 @@ const providePrograms = async (): Promise<string | null> => {
   if (Bun.which("apt-get") === null) return advice;
   if (process.getuid?.() !== 0) return `${advice}; installing them takes root`;
   process.stdout.write(`installing ${packages.join(" ")} for the Kafka broker\n`);
-  const options = { timeoutMs: fetchMs, isShown: false };
+  const options = { timeoutMs: fetchMs };
   await run("apt-get", ["update", "-qq"], options);
   const install = await run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...packages], options);
   return missing().length === 0 ? null : `${advice}; installing them failed: ${lastLine(install.output)}`;
@@ -58,7 +58,7 @@ export const provideBroker = async (): Promise<string | null> => {
   writeFileSync(join(partial, "pom.xml"), pom);
   process.stdout.write(`fetching Apache Kafka ${kafkaVersion} by Maven\n`);
   const goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", `-DoutputDirectory=${join(partial, "lib")}`];
-  const fetched = await run("mvn", ["-q", "-B", "-f", join(partial, "pom.xml"), ...goal], { timeoutMs: fetchMs, isShown: false });
+  const fetched = await run("mvn", ["-q", "-B", "-f", join(partial, "pom.xml"), ...goal], { timeoutMs: fetchMs });
   const jars = existsSync(join(partial, "lib")) ? readdirSync(join(partial, "lib")) : [];
   const isWhole = fetched.status === 0 && jars.some((jar) => jar.startsWith("kafka_2.13-"));
   if (isWhole && !existsSync(folder)) renameSync(join(partial, "lib"), folder);

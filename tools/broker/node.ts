@@ -60,7 +60,7 @@ const freePort = (): Promise<number> =>
   });
 
 const java = async (...args: string[]): Promise<void> => {
-  const outcome = await run("java", [...javaOptions, "-cp", classPath(), ...args], { timeoutMs: startMs, isShown: false });
+  const outcome = await run("java", [...javaOptions, "-cp", classPath(), ...args], { timeoutMs: startMs });
   if (outcome.status !== 0) throw new Error(`${args[0]} ended with ${outcome.status}: ${outcome.output.trim().slice(-500)}`);
 };
 
@@ -75,7 +75,7 @@ const makeCertificate = async (directory: string): Promise<void> => {
     [...pair, ...names, ...store],
     ["-exportcert", "-rfc", "-file", join(directory, "certificate.pem"), ...store],
   ]) {
-    const outcome = await run("keytool", args, { timeoutMs: 60_000, isShown: false });
+    const outcome = await run("keytool", args, { timeoutMs: 60_000 });
     if (outcome.status !== 0) throw new Error(`keytool ended with ${outcome.status}: ${outcome.output.trim()}`);
   }
 };

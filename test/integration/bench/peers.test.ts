@@ -12,7 +12,7 @@ const hasPython = Bun.which("python3") !== null;
 
 test.skipIf(!hasPython)("the Python service is a program that Python takes", async () => {
   const check = `import ast, sys; ast.parse(open(sys.argv[1]).read())`;
-  expect((await run("python3", ["-c", check, service], { timeoutMs: 20_000, isShown: false })).status).toBe(0);
+  expect((await run("python3", ["-c", check, service], { timeoutMs: 20_000 })).status).toBe(0);
 });
 
 // `bun run bench peers` fetches the Python packages.

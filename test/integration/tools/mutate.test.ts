@@ -15,7 +15,7 @@ test.skipIf(!hasNode)(
     await using folder = await tempDir();
     const list = join(folder.path, "survivors.txt");
     const args = [join(root, "tools", "mutate.ts"), "--survivors", list, "runtime/intensity.ts"];
-    const { status, output } = await run(process.execPath, args, { timeoutMs: 110_000, isShown: false, cwd: root });
+    const { status, output } = await run(process.execPath, args, { timeoutMs: 110_000, cwd: root });
     expect(output).toMatch(
       /^runtime\/intensity\.ts: \d+\.\d % \(\d+ killed, \d+ hung, \d+ survived\)\nall: \d+\.\d %; what survived is in /,
     );

@@ -1,4 +1,4 @@
-/** `run.ts REPORT FILE...` under Node or Deno: runs test files written for Bun one after the other, and writes JUnit's XML. */
+/** `run.ts REPORT FILE...` under Node or Deno: runs test files written for Bun one after the other, tells of each, and writes JUnit's XML. */
 import { writeFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { systemClock } from "../../../runtime/clock.ts";
@@ -50,7 +50,7 @@ async function* runSuite(suite: Suite, around: readonly Suite[]): AsyncGenerator
 
 const escaped = (text: string): string =>
   text
-    .replaceAll(/[\p{Cc}\p{Cs}]/gu, " ") // XML has no place for them
+    .replaceAll(/(?!\n)[\p{Cc}\p{Cs}]/gu, " ") // XML has no place for them
     .replaceAll("&", "&amp;")
     .replaceAll("<", "&lt;")
     .replaceAll(">", "&gt;")
@@ -64,15 +64,21 @@ const elementOf = ({ file, title, outcome }: Verdict): string => {
 const [report, ...files] = process.argv.slice(2);
 if (report === undefined || files.length === 0) throw new Error("say where the report goes, and which files to run");
 const verdicts: Verdict[] = [];
+/** Told as Bun tells it. */
+const tell = (verdict: Verdict): void => {
+  const { title, outcome } = verdict;
+  verdicts.push(verdict);
+  if (typeof outcome === "object") process.stdout.write(`${outcome.error}\n(fail) ${title}\n`);
+  else process.stdout.write(`(${outcome === "passed" ? "pass" : "skip"}) ${title}\n`);
+};
 for (const file of files) {
+  process.stdout.write(`\n${file}:\n`);
   try {
     const suite = await collect(file, () => import(pathToFileURL(file).href));
-    for await (const [title, outcome] of runSuite(suite, [])) verdicts.push({ file, title, outcome });
+    for await (const [title, outcome] of runSuite(suite, [])) tell({ file, title, outcome });
   } catch (thrown) {
-    verdicts.push({ file, title: "is loaded", outcome: { error: describeError(thrown) } });
+    tell({ file, title: "is loaded", outcome: { error: describeError(thrown) } });
   }
 }
-for (const { file, title, outcome } of verdicts)
-  if (typeof outcome === "object") process.stdout.write(`${file}: ${title}\n${outcome.error}\n`);
 writeFileSync(report, `<testsuites>\n${verdicts.map(elementOf).join("\n")}\n</testsuites>\n`);
 process.exit(verdicts.some(({ outcome }) => typeof outcome === "object") ? 1 : 0);

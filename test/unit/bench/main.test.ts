@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { run } from "../../../tools/process.ts";
 
 const bench = (...args: string[]) =>
-  run(process.execPath, [join(import.meta.dirname, "../../../bench/main.ts"), ...args], { timeoutMs: 20_000, isShown: false });
+  run(process.execPath, [join(import.meta.dirname, "../../../bench/main.ts"), ...args], { timeoutMs: 20_000 });
 
 test.each([
   ["no name", [], "say which bench to run: "],
