@@ -2,7 +2,7 @@
  * `bun run test`: every level of tests, each in a process of its own, so that a crash of one does not hide the others.
  * First those that need nothing but this repository, then those whose service can be provided. What could not run is named.
  */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { isAbsolute, join, relative } from "node:path";
 import { parseArgs } from "node:util";
@@ -59,18 +59,15 @@ const runLevel = async (
   const progress = followTests(say);
   const timeoutMs = Math.min(level.timeoutMs, leftMs);
   const outcome = await run(...commandOf(level, files, flags, report), { timeoutMs, line: progress.line, cwd: root });
-  let tally = progress.tally();
-  try {
-    tally = readJunit(readFileSync(report, "utf8"));
-  } catch {
-    // A process that crashed or was ended wrote none: what it printed must do, and its end is a failure of its own.
-  }
+  // A process that crashed or was ended wrote none: what it printed must do, and its end is a failure of its own.
+  const isWhole = existsSync(report);
+  const tally = isWhole ? readJunit(readFileSync(report, "utf8")) : progress.tally();
   const { passed, failures, skipped } = tally;
   const skips = skipped.length === 0 ? "" : `, ${skipped.length} skipped`;
   say(`${label}: ${passed} passed, ${failures.length} failed${skips} (${(outcome.tookMs / 1000).toFixed(1)} s)`);
   const troubles: string[] = [];
   if (outcome.timedOut) troubles.push(`${label}: cut off after ${Math.round(timeoutMs / 1000)} s, ${progress.place()}`);
-  else if (outcome.status !== 0 && failures.length === 0)
+  else if (!isWhole || (outcome.status !== 0 && failures.length === 0))
     troubles.push(`${label}: its process ended with status ${outcome.status}, ${progress.place()}${outcome.output}`);
   else if (passed + failures.length + skipped.length === 0) troubles.push(`${label}: no test was found in ${files.length} files`);
   return { tally, troubles };
