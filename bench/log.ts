@@ -1,12 +1,13 @@
 /**
- * What an append to the embedded log costs. Goal: 0.8 of what a bare loop over bun:sqlite manages at the same durability, with
- * one append under way and with sixteen. Not asked: reading, retention, a disk whose sync takes longer than this one's.
+ * What an append to the embedded log costs, and what reading it back does. Goal: 0.8 of what a bare loop over bun:sqlite
+ * manages at the same durability, with one append under way and with sixteen. Not asked: retention, a disk whose sync takes
+ * longer than this one's.
  */
 import { Database } from "bun:sqlite";
 import { join } from "node:path";
 import { message } from "../protocols/message.ts";
 import { topic } from "../protocols/topic.ts";
-import type { Outgoing } from "../runtime/bus.ts";
+import type { Bus, Outgoing } from "../runtime/bus.ts";
 import { openSqliteBus } from "../runtime/bus-sqlite.ts";
 import { systemClock } from "../runtime/clock.ts";
 import { silentLog } from "../runtime/log.ts";
@@ -45,11 +46,16 @@ const recordMaker = () => {
   };
 };
 
+const openLog = async (directory: string): Promise<Bus> => {
+  const bus = await openSqliteBus({ directory, clock: systemClock, log: silentLog, maxBytes: 4_096 * mebibyte });
+  await bus.ensure([records]);
+  return bus;
+};
+
 /** Sends `size` records; each append that is done makes room for the next. */
 const embedded = async ({ together, underWay }: Shape): Promise<Contestant> => {
   const folder = emptyFolder();
-  const bus = await openSqliteBus({ directory: folder.path, clock: systemClock, log: silentLog, maxBytes: 4_096 * mebibyte });
-  await bus.ensure([records]);
+  const bus = await openLog(folder.path);
   const make = recordMaker();
   const run = rateOf(async (size) => {
     let left = size;
@@ -73,10 +79,8 @@ const embedded = async ({ together, underWay }: Shape): Promise<Contestant> => {
   };
 };
 
-/** The same durability: write-ahead log, a sync at each commit, and as many records a commit as wait for one. */
-const bare = (name: string, { together, underWay }: Shape, hasIds: boolean): Contestant => {
-  const folder = emptyFolder();
-  const database = new Database(join(folder.path, "bare.sqlite"), { create: true });
+const openBare = (directory: string): Database => {
+  const database = new Database(join(directory, "bare.sqlite"), { create: true });
   database.run("PRAGMA page_size = 8192");
   database.run("PRAGMA journal_mode = WAL");
   database.run("PRAGMA synchronous = FULL");
@@ -85,6 +89,13 @@ const bare = (name: string, { together, underWay }: Shape, hasIds: boolean): Con
     "CREATE TABLE records (offset INTEGER PRIMARY KEY, at_ms INTEGER, key TEXT, id TEXT, type TEXT, trace TEXT, bytes BLOB)",
   );
   database.run("CREATE TABLE ids (id TEXT PRIMARY KEY, offset INTEGER NOT NULL) WITHOUT ROWID");
+  return database;
+};
+
+/** The same durability: write-ahead log, a sync at each commit, and as many records a commit as wait for one. */
+const bare = (name: string, { together, underWay }: Shape, hasIds: boolean): Contestant => {
+  const folder = emptyFolder();
+  const database = openBare(folder.path);
   type Row = [offset: number, atMs: number, key: string, id: string, type: string, trace: string, bytes: Uint8Array];
   const insert = database.prepare<unknown, Row>("INSERT INTO records VALUES (?, ?, ?, ?, ?, ?, ?)");
   const insertId = database.prepare<unknown, [id: string, offset: number]>("INSERT INTO ids VALUES (?, ?)");
@@ -123,17 +134,60 @@ const appended = (shape: Shape, size: number) => async (): Promise<Contest> => (
   ],
 });
 
+/** Records that are there to be read, and how many a read asks for: as many as a consumer does. */
+const stored = 8_192;
+const readAtOnce = 256;
+
+/** Reads `size` records one read after the other, from the first on, again where they end. */
+const readThrough = (read: (offset: number) => Promise<number> | number): Contestant["run"] =>
+  rateOf(async (size) => {
+    for (let done = 0; done < size; done += readAtOnce) {
+      if ((await read(done % stored)) !== readAtOnce) throw new Error("a read gave fewer records than there are");
+    }
+    return size;
+  });
+
+const reading = async (): Promise<Contest> => {
+  const folder = emptyFolder();
+  const bus = await openLog(folder.path);
+  const make = recordMaker();
+  for (let left = stored; left > 0; left -= commitMax) await bus.append(Array.from({ length: Math.min(left, commitMax) }, make));
+  await bus.close();
+  // The same file for both: a reader beside the log is no writer.
+  const again = await openLog(folder.path);
+  const database = new Database(join(folder.path, "log.sqlite"), { readonly: true });
+  const [table] = database.query<{ name: string }, []>("SELECT name FROM sqlite_schema WHERE name LIKE 'records_%'").all();
+  const select = database.prepare(`SELECT * FROM ${table?.name} WHERE offset >= ? ORDER BY offset LIMIT ?`);
+  return {
+    unit: "records/s",
+    size: 40 * readAtOnce,
+    rounds: 11,
+    subject: {
+      name: "embedded log",
+      run: readThrough(async (offset) => (await again.read(records.name, 0, offset, readAtOnce)).length),
+      async close() {
+        database.close();
+        await again.close();
+        folder.remove();
+      },
+    },
+    versus: [{ name: "a bare SELECT", run: readThrough((offset) => select.all(offset, readAtOnce).length) }],
+  };
+};
+
 export const log = (): Bench => ({
   name: "log",
   notes: [
     `Records of ${recordBytes} bytes, one partition, write-ahead log, a sync at each commit. The log writes in a Worker and keeps`,
     "each id unique; the bare loop blocks its thread, writes the same columns in one transaction for all that is under way,",
-    "and keeps no index of ids unless it says so. CPU is of the whole process, the Worker included.",
+    "and keeps no index of ids unless it says so. Reads are of the same file, by the Worker or on the bare loop's own thread.",
+    "CPU is of the whole process, the Worker included.",
   ],
   contests: [
     { name: "appends of one record, one under way", open: appended({ together: 1, underWay: 1 }, 300) },
     { name: "appends of one record, 16 under way", open: appended({ together: 1, underWay: 16 }, 2_000) },
     { name: "appends of 100 records, one under way", open: appended({ together: 100, underWay: 1 }, 3_000) },
     { name: "appends of 100 records, 16 under way", open: appended({ together: 100, underWay: 16 }, 8_000) },
+    { name: `reads of ${readAtOnce} records, one after the other`, open: reading },
   ],
 });

@@ -6,7 +6,7 @@ import type { Appended, Bus, Position } from "./bus.ts";
 import { createBusReaders, keepReader, type Reader } from "./bus-readers.ts";
 import { type AppendCall, packBatch } from "./bus-sqlite/batch.ts";
 import type { LogCalls, OffsetCommit, Opened, PackedWritten } from "./bus-sqlite/calls.ts";
-import { appendedRecords, type KnownTopic, packRecords, placesOf, unpackRecords } from "./bus-sqlite/columns.ts";
+import { appendedRecords, type KnownTopic, packRecords, placesOf, unpackRead } from "./bus-sqlite/columns.ts";
 import { createLogState, type LogState } from "./bus-sqlite/state.ts";
 import type { Clock } from "./clock.ts";
 import { Fault, reasonOf } from "./errors.ts";
@@ -136,8 +136,8 @@ const createBus = (
     return worker.call("committed", { topic: topicOf(topic).number, group });
   };
   const fetch = async (topic: string, partition: number, offset: number, limit: number, bytesMax: number) => {
-    const columns = await worker.call("read", { topic: topicOf(topic).number, partition, offset, limit, bytesMax });
-    return { records: unpackRecords(topic, partition, columns), next: columns.next };
+    const read = await worker.call("read", { topic: topicOf(topic).number, partition, offset, limit, bytesMax });
+    return { records: unpackRead(topic, partition, read), next: read.next };
   };
 
   const readers = createBusReaders({

@@ -28,14 +28,11 @@ export type PackedWritten = {
   readonly usedBytes: number;
 };
 
-export type ReadColumns = {
-  readonly offsets: number[];
-  readonly atMs: number[];
-  readonly keys: string[];
-  readonly ids: string[];
-  readonly types: string[];
-  readonly traces: string[];
-  readonly lengths: number[];
+/** Records that were read, as `columns.ts` packs them. */
+export type PackedRead = {
+  readonly numbers: Float64Array<ArrayBuffer>;
+  readonly keys: readonly string[];
+  readonly text: string;
   readonly bytes: ArrayBuffer;
   /** The end of the partition when it was read. */
   readonly next: number;
@@ -77,7 +74,7 @@ export type LogCalls = {
     readonly offset: number;
     readonly limit: number;
     readonly bytesMax: number;
-  }) => ReadColumns;
+  }) => PackedRead;
   readonly offsetAt: (args: { readonly topic: number; readonly partition: number; readonly sinceMs: number }) => number;
   readonly states: (args: { readonly topic: number }) => readonly TopicState[];
   readonly committed: (args: { readonly topic: number; readonly group: string }) => readonly number[];

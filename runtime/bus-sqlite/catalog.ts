@@ -58,7 +58,7 @@ export type Partition = {
   /** The end at the last compaction. */
   compactedTo: number;
   readonly insert: Statement<unknown, RecordValues>;
-  readonly select: Statement<RecordRow, [offset: number, last: number]>;
+  readonly select: Statement<RecordRow, [offset: number, limit: number]>;
   readonly sizes: Statement<SizeRow, [offset: number, limit: number]>;
 };
 
@@ -126,7 +126,7 @@ export const createCatalog = (database: Database): Catalog => {
       lastAtMs: last?.at_ms ?? 0,
       compactedTo: 0,
       insert: database.prepare(`INSERT INTO ${table} VALUES (?, ?, ?, ?, ?, ?, ?)`),
-      select: database.prepare(`SELECT ${recordColumns} FROM ${table} WHERE offset BETWEEN ? AND ? ORDER BY offset`),
+      select: database.prepare(`SELECT ${recordColumns} FROM ${table} WHERE offset >= ? ORDER BY offset LIMIT ?`),
       sizes: database.prepare(
         `SELECT offset, at_ms, length(bytes) AS size FROM ${table} WHERE offset >= ? ORDER BY offset LIMIT ?`,
       ),

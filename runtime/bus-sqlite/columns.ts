@@ -1,8 +1,9 @@
-/** Records as they cross to the Worker and back: columns, and all bytes of a call in one buffer that is handed over. */
+/** Records as they cross to the Worker and back: those of an append as it waits, those of a read packed as a batch is. */
 import type { Appended, BusRecord, Outgoing } from "../bus.ts";
 import { partitionOf } from "../partition.ts";
 import { type AppendCall, atMsOf, offsetOf } from "./batch.ts";
-import type { PackedWritten, ReadColumns } from "./calls.ts";
+import type { PackedRead, PackedWritten } from "./calls.ts";
+import type { RecordRow } from "./catalog.ts";
 
 export type KnownTopic = {
   readonly name: string;
@@ -79,22 +80,62 @@ export const appendedRecords = (
   return appended;
 };
 
-export const unpackRecords = (topic: string, partition: number, columns: ReadColumns): BusRecord[] => {
-  let start = 0;
-  return columns.offsets.map((offset, index) => {
-    const length = columns.lengths[index] ?? 0;
-    const bytes = new Uint8Array(columns.bytes, start, length);
-    start += length;
-    return {
+/** Offset, time, bytes, and the lengths of id, type and trace. */
+const numbersEach = 6;
+
+export const packRead = (rows: readonly RecordRow[], next: number): PackedRead => {
+  let size = 0;
+  for (const { bytes } of rows) size += bytes.length;
+  const all = new Uint8Array(size);
+  const numbers = new Float64Array(rows.length * numbersEach);
+  const keys: string[] = [];
+  let text = "";
+  let at = 0;
+  let end = 0;
+  for (const { offset, at_ms, key, id, type, trace, bytes } of rows) {
+    numbers[at] = offset;
+    numbers[at + 1] = at_ms;
+    numbers[at + 2] = bytes.length;
+    numbers[at + 3] = id.length;
+    numbers[at + 4] = type.length;
+    numbers[at + 5] = trace.length;
+    // A part of a text keeps the whole of it in memory; keys live on as names of cells.
+    keys.push(key);
+    text += id + type + trace;
+    all.set(bytes, end);
+    at += numbersEach;
+    end += bytes.length;
+  }
+  return { numbers, keys, text, bytes: all.buffer, next };
+};
+
+export const unpackRead = (topic: string, partition: number, { numbers, keys, text, bytes }: PackedRead): BusRecord[] => {
+  const records: BusRecord[] = [];
+  let at = 0;
+  let textAt = 0;
+  let byteAt = 0;
+  const next = (): number => numbers[at++] ?? 0;
+  const nextText = (): string => {
+    const from = textAt;
+    textAt += next();
+    return text.slice(from, textAt);
+  };
+  for (const key of keys) {
+    const offset = next();
+    const appendedAtMs = next();
+    const length = next();
+    records.push({
       topic,
       partition,
       offset,
-      appendedAtMs: columns.atMs[index] ?? 0,
-      key: columns.keys[index] ?? "",
-      id: columns.ids[index] ?? "",
-      type: columns.types[index] ?? "",
-      trace: columns.traces[index] ?? "",
-      bytes,
-    };
-  });
+      appendedAtMs,
+      key,
+      id: nextText(),
+      type: nextText(),
+      trace: nextText(),
+      bytes: new Uint8Array(bytes, byteAt, length),
+    });
+    byteAt += length;
+  }
+  return records;
 };

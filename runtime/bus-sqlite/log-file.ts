@@ -3,7 +3,8 @@ import type { Database } from "bun:sqlite";
 import type { TopicState } from "../bus.ts";
 import { type PlaceRecord, placeBatch } from "./batch.ts";
 import type { LogCalls, OffsetCommit } from "./calls.ts";
-import { createCatalog, type Ids, type Partition } from "./catalog.ts";
+import { createCatalog, type Ids, type Partition, type RecordRow } from "./catalog.ts";
+import { packRead } from "./columns.ts";
 import { createRetention } from "./retention.ts";
 
 export type LogFile = Pick<LogCalls, "ensure" | "read" | "offsetAt" | "states" | "committed" | "join" | "write"> & {
@@ -93,7 +94,7 @@ export const createLogFile = (database: Database): LogFile => {
 
     read({ topic, partition, offset, limit, bytesMax }) {
       const log = catalog.partition(catalog.topic(topic), partition);
-      return readColumns(log, offset, limit, bytesMax);
+      return log === null ? packRead([], 0) : packRead(rowsFrom(log, offset, limit, bytesMax), log.next);
     },
 
     offsetAt({ topic, partition, sinceMs }) {
@@ -168,35 +169,14 @@ export const createLogFile = (database: Database): LogFile => {
   };
 };
 
-const readColumns = (log: Partition | null, offset: number, limit: number, bytesMax: number): ReturnType<LogCalls["read"]> => {
+/** Ends before `bytesMax` is passed, but has one row at least where there is one. */
+const rowsFrom = (log: Partition, offset: number, limit: number, bytesMax: number): RecordRow[] => {
+  const rows: RecordRow[] = [];
   let bytes = 0;
-  let last = -1;
-  for (const { offset: place, size } of log?.sizes.all(offset, limit) ?? []) {
-    if (last >= 0 && bytes + size > bytesMax) break;
-    bytes += size;
-    last = place;
+  for (const row of log.select.iterate(offset, limit)) {
+    bytes += row.bytes.length;
+    if (bytes > bytesMax && rows.length > 0) break;
+    rows.push(row);
   }
-  const columns = {
-    offsets: [] as number[],
-    atMs: [] as number[],
-    keys: [] as string[],
-    ids: [] as string[],
-    types: [] as string[],
-    traces: [] as string[],
-    lengths: [] as number[],
-  };
-  const buffer = new Uint8Array(bytes);
-  let end = 0;
-  for (const row of last < 0 ? [] : (log?.select.all(offset, last) ?? [])) {
-    columns.offsets.push(row.offset);
-    columns.atMs.push(row.at_ms);
-    columns.keys.push(row.key);
-    columns.ids.push(row.id);
-    columns.types.push(row.type);
-    columns.traces.push(row.trace);
-    columns.lengths.push(row.bytes.length);
-    buffer.set(row.bytes, end);
-    end += row.bytes.length;
-  }
-  return { ...columns, bytes: buffer.buffer, next: log?.next ?? 0 };
+  return rows;
 };

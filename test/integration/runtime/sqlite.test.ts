@@ -6,7 +6,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { type AppendCall, offsetOf, packBatch } from "../../../runtime/bus-sqlite/batch.ts";
 import { migrations } from "../../../runtime/bus-sqlite/catalog.ts";
-import { packRecords, unpackRecords } from "../../../runtime/bus-sqlite/columns.ts";
+import { packRecords, unpackRead } from "../../../runtime/bus-sqlite/columns.ts";
 import { createLogFile, type LogFile } from "../../../runtime/bus-sqlite/log-file.ts";
 import { closeSqliteFile, openSqliteFile } from "../../../runtime/sqlite/file.ts";
 import { keysOf, textsOf, toy, toyTopic } from "../../support/bus-contract/toys.ts";
@@ -30,7 +30,7 @@ const call = (key: string, ...texts: string[]): AppendCall =>
   );
 const write = (log: LogFile, nowMs: number, ...calls: AppendCall[]) => log.write(packBatch({ nowMs, calls, commits: [] }));
 const textsIn = (log: LogFile, partition: number) =>
-  textsOf(unpackRecords("t", partition, log.read({ topic: 1, partition, offset: 0, limit: 1_000, bytesMax: 1e9 })));
+  textsOf(unpackRead("t", partition, log.read({ topic: 1, partition, offset: 0, limit: 1_000, bytesMax: 1e9 })));
 const [even = "", odd = ""] = keysOf(2);
 
 test("a write that fails leaves nothing behind: neither records nor tables, ids or offsets", () => {
@@ -55,7 +55,7 @@ test("a read ends before its bytes are passed, but has one record at least", () 
   const { log } = memoryLog();
   write(log, 1, call(even, "aaaa", "bbbb", "cccc"));
   const read = (bytesMax: number) =>
-    textsOf(unpackRecords("t", 0, log.read({ topic: 1, partition: 0, offset: 0, limit: 9, bytesMax })));
+    textsOf(unpackRead("t", 0, log.read({ topic: 1, partition: 0, offset: 0, limit: 9, bytesMax })));
   expect(read(1)).toEqual(["aaaa"]);
   expect(read(8)).toEqual(["aaaa", "bbbb"]);
   expect(read(11)).toEqual(["aaaa", "bbbb"]);
@@ -66,7 +66,8 @@ test("times never go back within a partition, so a place is found by time though
   const { log } = memoryLog();
   const times = [100, 50, 200, 150, 150, 300];
   for (const [index, nowMs] of times.entries()) write(log, nowMs, call(even, `${index}`));
-  expect(log.read({ topic: 1, partition: 0, offset: 0, limit: 9, bytesMax: 1e9 }).atMs).toEqual([100, 100, 200, 200, 200, 300]);
+  const records = unpackRead("t", 0, log.read({ topic: 1, partition: 0, offset: 0, limit: 9, bytesMax: 1e9 }));
+  expect(records.map(({ appendedAtMs }) => appendedAtMs)).toEqual([100, 100, 200, 200, 200, 300]);
   const at = (sinceMs: number) => log.offsetAt({ topic: 1, partition: 0, sinceMs });
   expect([0, 100, 101, 200, 201, 300, 301].map(at)).toEqual([0, 0, 2, 2, 5, 5, 6]);
 });
