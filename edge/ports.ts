@@ -13,6 +13,7 @@ import type { CameraRegistry } from "./cameras.ts";
 import type { Evidence } from "./evidence.ts";
 import type { KeyWatch } from "./keys.ts";
 import type { LiveHub } from "./live/hub.ts";
+import type { QuotaBoard } from "./quota.ts";
 
 /** `degraded` works with less; `down` makes the process not ready. */
 export type Check = { readonly status: "up" | "degraded" | "down"; readonly detail?: string | undefined };
@@ -40,6 +41,7 @@ export type EdgePorts = {
   readonly live: LiveHub;
   /** Null in a process that has no scheduler. */
   readonly llm: { readonly accounts: Accounts; readonly keys: KeyWatch } | null;
+  readonly quota: Pick<QuotaBoard, "read">;
   /** Checked and limited: see `limitProbe`. */
   readonly probe: Probe;
   readonly tokens: readonly AuthToken[];

@@ -32,6 +32,7 @@ import type { LiveHub } from "./live/hub.ts";
 import { observe, watchLoop, watchSystem } from "./observe.ts";
 import type { EdgePorts } from "./ports.ts";
 import { startPublishing } from "./publishing.ts";
+import { createQuotaBoard, type QuotaBoard } from "./quota.ts";
 import { createApp, createHealthApp, type Serving, serve, serveHealth } from "./server.ts";
 import { stagesOf } from "./stages.ts";
 import { type OpenStorage, openStorage, type Storage } from "./storage.ts";
@@ -107,9 +108,12 @@ export const startProcess = async (loaded: LoadedConfig, outside: Outside, open:
   const system = await startSystem(tree, allTopics, world, (reason) => fatal(70, reason));
   const isPublishing = publications !== null && roles.has("aggregator");
   const stopPublishing = isPublishing ? await startPublishing({ bus, codec: world.codec, clock, metrics, publications }) : null;
-  const unwatch = [watchLoop(metrics, clock), watchSystem(metrics, clock, bus, allTopics, system.snapshot)];
+  const { owner } = accountSettingsOf(loaded);
+  const quota = createQuotaBoard({ roles, accounts, metrics, store, clock, owner });
+  const unwatch = [watchLoop(metrics, clock), watchSystem(metrics, clock, bus, allTopics, system.snapshot), quota.tell()];
 
-  const ports = edgePorts(loaded, outside, { storage, evidence, metrics, vision, hub, cameras, system, roles, accounts, keys });
+  const parts = { storage, evidence, metrics, vision, hub, cameras, system, roles, accounts, keys, quota };
+  const ports = edgePorts(loaded, outside, parts);
   const servings = serveRoles(loaded.config, roles, ports);
   await watching.start();
   for (const role of roles) log.info("role.started", { role });
@@ -154,17 +158,19 @@ type Parts = {
   readonly roles: ReadonlySet<Role>;
   readonly accounts: Accounts;
   readonly keys: KeyWatch;
+  readonly quota: QuotaBoard;
 };
 
 const edgePorts = ({ config, resolveSecret }: LoadedConfig, { clock, random, log }: Outside, parts: Parts): EdgePorts => {
-  const { storage, evidence, metrics, vision, hub, cameras, system, roles, accounts, keys } = parts;
+  const { storage, evidence, metrics, vision, hub, cameras, system, roles, accounts, keys, quota } = parts;
   const { bus, store } = storage;
   return {
     ...{ clock, random, log, metrics, version, bus, store, evidence, cameras },
     tree: system.snapshot,
     checks: () => checksOf(roles, { bus, store, vision, quota: () => accounts.quota.view(clock.monotonicMs()) }),
     live: hub,
-    llm: { accounts, keys },
+    llm: roles.has("scheduler") ? { accounts, keys } : null,
+    quota,
     probe: limitProbe(vision.probe, vision.addresses.admit),
     tokens: config.auth.tokens.map((token) => ({ ...token, token: resolveSecret(token) ?? "" })),
     server: { host: config.server.host, allowedOrigins: config.server.corsOrigins },

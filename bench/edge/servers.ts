@@ -42,6 +42,7 @@ export const edgeBroadcaster = async (detections: readonly LiveDetection[]): Pro
     cameras,
     live,
     llm: null,
+    quota: { read: () => Promise.reject(new Error("there is no model")) },
     probe: () => Promise.reject(new Error("there is nothing to probe")),
     tokens: [],
     server,

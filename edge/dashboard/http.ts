@@ -56,6 +56,8 @@ export type QuotaPage = {
     readonly caps: { readonly day: { readonly softCost?: number; readonly hardCost?: number } };
   };
   readonly avoided: readonly { readonly reason: string; readonly count: number }[];
+  /** Roles of which nothing is known here. */
+  readonly missing: readonly string[];
   readonly forecast: { readonly camerasByQuota: number | null; readonly camerasByBudget: number | null };
 };
 

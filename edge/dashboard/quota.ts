@@ -91,8 +91,11 @@ export const setUpQuota = (): void => {
     try {
       const page = await http.quota();
       const groups = page.groups.map((group) => groupItem(group, page.spend.currency));
-      const empty = element("p", { class: "meta", text: say("noModels") });
-      body.replaceChildren(spendItem(page), ...(groups.length > 0 ? groups : [empty]), avoidedItem(page));
+      const note = (text: string) => element("p", { class: "meta", text });
+      const { missing } = page;
+      const unknown = missing.length === 0 ? [] : [note(say("partsMissing", { roles: missing.join(", ") }))];
+      const empty = missing.includes("scheduler") ? [] : [note(say("noModels"))];
+      body.replaceChildren(spendItem(page), ...unknown, ...(groups.length > 0 ? groups : empty), avoidedItem(page));
     } catch (thrown) {
       body.replaceChildren(element("p", { class: "meta", text: say("failedRequest", { error: reasonOf(thrown) }) }));
     }

@@ -1,20 +1,13 @@
 /** Quota groups, keys and spending: what the models are asked, what that costs, and what was not asked and why. */
 import { createRoute, z } from "@hono/zod-openapi";
-import type { AccountsView } from "../../actors/scheduler/accounts.ts";
 import type { Tally as LedgerTally } from "../../actors/scheduler/ledger.ts";
 import type { QuotaEvent } from "../../actors/scheduler/quota.ts";
 import { Fault, reasonOf } from "../../runtime/errors.ts";
 import { mayUseCamera, type Principal, requireRole } from "../auth.ts";
 import type { EdgePorts } from "../ports.ts";
+import { Avoided, Forecast, Group, Key, type QuotaWhole } from "../quota.ts";
 import { createRoutes, type EdgeApp, json, problems } from "./routing.ts";
 
-const Limits = z.object({
-  rps: z.number().optional(),
-  rpm: z.number().optional(),
-  tps: z.number().optional(),
-  tpm: z.number().optional(),
-  ramp: z.number().optional(),
-});
 const Tally = z
   .object({
     calls: z.int(),
@@ -25,50 +18,15 @@ const Tally = z
     cost: z.number(),
   })
   .openapi("Tally");
-const Key = z.object({
-  id: z.string(),
-  masked: z.string().describe("The end of the key"),
-  state: z.enum(["available", "in_use", "cooling", "disabled"]),
-  calls: z.int().describe("Since the process started"),
-  inFlight: z.int(),
-  successRate: z.number().describe("Of the last minute"),
-  coolsForMs: z.number(),
-  disabledBecause: z.string().nullable(),
-  today: Tally,
-});
-const Group = z.object({
-  name: z.string(),
-  model: z.string(),
-  state: z.enum(["open", "paused", "parked", "broken", "trying"]),
-  inFlight: z.int(),
-  inFlightMax: z.int().describe("By what the provider bears"),
-  pausedForMs: z.number(),
-  pausedBecause: z.string().nullable(),
-  slowedTo: z.number().nullable().describe("Calls a second, after the provider called them too many"),
-  limits: Limits,
-  used: Limits.describe("In the windows of this moment"),
-  today: Tally,
-  keys: z.array(Key),
-});
 const Caps = z.object({
   softCost: z.number().optional(),
   hardCost: z.number().optional(),
   softTokens: z.number().optional(),
   hardTokens: z.number().optional(),
 });
-const Forecast = z.object({
-  cameras: z.int().describe("Cameras with tasks in the last ten minutes"),
-  tasksPerCamera: z.number().describe("A minute"),
-  callsPerMinute: z.int().nullable().describe("What the limits allow; null without limits"),
-  tokensPerCall: z.number(),
-  secondsPerCall: z.number(),
-  costPerDay: z.number().describe("At the demand of the last ten minutes"),
-  camerasByQuota: z.int().nullable(),
-  camerasByBudget: z.int().nullable(),
-});
 const Quota = z
   .object({
-    groups: z.array(Group),
+    groups: z.array(Group.extend({ today: Tally, keys: z.array(Key.extend({ today: Tally })) })),
     spend: z.object({
       day: z.string().describe("UTC"),
       currency: z.string(),
@@ -79,10 +37,11 @@ const Quota = z
         .array(Tally.extend({ cameraId: z.int().nullable() }))
         .describe("The hundred that cost most; null is all beyond those counted"),
     }),
-    avoided: z
-      .array(z.object({ stage: z.enum(["task-generator", "scheduler"]), reason: z.string(), count: z.number() }))
-      .describe("Groups and tasks that no call was made for, since the process started"),
+    avoided: z.array(Avoided).describe("Groups and tasks that no call was made for, since the processes started"),
     forecast: Forecast,
+    missing: z
+      .array(Avoided.shape.stage)
+      .describe("Roles in other processes that have told nothing for 15 s, or cannot since the store is not shared"),
   })
   .openapi("Quota");
 type Quota = z.infer<typeof Quota>;
@@ -97,7 +56,7 @@ const nothing: LedgerTally = { calls: 0, failed: 0, repairs: 0, promptTokens: 0,
 const tallyAt = (tallies: Readonly<Record<string, LedgerTally>>, name: string): LedgerTally =>
   (Object.hasOwn(tallies, name) ? tallies[name] : undefined) ?? nothing;
 
-const spendOf = ({ book, budget, spent }: AccountsView, principal: Principal): Quota["spend"] => ({
+const spendOf = ({ book, budget, spent }: QuotaWhole["spending"], principal: Principal): Quota["spend"] => ({
   day: book.day,
   currency: budget.currency,
   state: spent,
@@ -110,25 +69,18 @@ const spendOf = ({ book, budget, spent }: AccountsView, principal: Principal): Q
     .slice(0, camerasShown),
 });
 
-const groupsOf = ({ groups, book }: AccountsView): Quota["groups"] =>
+const groupsOf = ({ groups, spending }: QuotaWhole): Quota["groups"] =>
   groups.map(({ keys, ...group }) => ({
     ...group,
-    today: tallyAt(book.groups, group.name),
-    keys: keys.map(({ group: _, ...key }) => ({ ...key, today: tallyAt(book.keys, `${group.name}/${key.id}`) })),
+    today: tallyAt(spending.book.groups, group.name),
+    keys: keys.map((key) => ({ ...key, today: tallyAt(spending.book.keys, `${group.name}/${key.id}`) })),
   }));
 
-const avoidedOf = async ({ groupsWithoutTask, callsAvoided }: EdgePorts["metrics"]): Promise<Quota["avoided"]> => {
-  const of = async (stage: Quota["avoided"][number]["stage"], counter: typeof callsAvoided) => {
-    const { values } = await counter.get();
-    return values.map(({ labels, value }) => ({ stage, reason: String(labels.reason), count: value }));
-  };
-  return [...(await of("task-generator", groupsWithoutTask)), ...(await of("scheduler", callsAvoided))];
-};
-
-export const quotaRoutes = ({ llm, metrics, log }: Pick<EdgePorts, "llm" | "metrics" | "log">): EdgeApp => {
+export const quotaRoutes = ({ llm, quota, log }: Pick<EdgePorts, "llm" | "quota" | "log">): EdgeApp => {
   const routes = createRoutes();
   const here = () => {
-    if (!llm) throw new Fault("unavailable", "the scheduler runs in another process; ask there");
+    if (!llm)
+      throw new Fault("unavailable", "the scheduler runs in another process: change its key file, which it reads within five seconds");
     return llm;
   };
   const tell = (events: readonly QuotaEvent[]) => {
@@ -143,13 +95,13 @@ export const quotaRoutes = ({ llm, metrics, log }: Pick<EdgePorts, "llm" | "metr
       path: "/api/quota",
       tags: ["quota"],
       summary: "Quota groups, keys, spending, calls avoided, forecast",
-      responses: { 200: json(Quota, "As of this moment"), ...problems(401, 503) },
+      responses: { 200: json(Quota, "As of this moment; of other processes, of at most some seconds ago"), ...problems(401) },
     }),
     async (c) => {
-      const view = here().accounts.view();
-      const spend = spendOf(view, c.get("principal"));
-      const avoided = await avoidedOf(metrics);
-      return c.json({ groups: groupsOf(view), spend, avoided, forecast: view.forecast }, 200);
+      const whole = await quota.read();
+      const { avoided, forecast, missing } = whole;
+      const spend = spendOf(whole.spending, c.get("principal"));
+      return c.json({ groups: groupsOf(whole), spend, avoided, forecast, missing: [...missing] }, 200);
     },
   );
 

@@ -7,6 +7,7 @@ import { type CameraRegistry, type CameraRegistryPorts, createCameraRegistry } f
 import type { LiveSocket } from "../../edge/live/connection.ts";
 import { createLiveHub, type LiveHub } from "../../edge/live/hub.ts";
 import type { Check, EdgePorts, ServerSettings } from "../../edge/ports.ts";
+import { type BoardPorts, createQuotaBoard } from "../../edge/quota.ts";
 import type { CameraSettings } from "../../protocols/camera.ts";
 import { createCodec } from "../../protocols/codec.ts";
 import type { LiveDetection, TrafficGroup } from "../../protocols/detection.ts";
@@ -19,6 +20,7 @@ import { silentLog } from "../../runtime/log.ts";
 import { createMetrics } from "../../runtime/metrics.ts";
 import { seededRandom } from "../../runtime/random.ts";
 import type { Store } from "../../runtime/store.ts";
+import { accountsOf } from "./accounts.ts";
 
 /** A bus of arrays: what is appended is delivered to followers in a microtask. Groups are not for the edge. */
 export type ArrayBus = Bus & {
@@ -292,6 +294,8 @@ export type EdgeOptions = {
   readonly checkAddress?: CameraRegistryPorts["checkAddress"];
   readonly probe?: Probe;
   readonly llm?: EdgePorts["llm"];
+  /** By default those of a process that has all, or all but the model. */
+  readonly roles?: BoardPorts["roles"];
 };
 
 export type FakeEdge = EdgePorts & {
@@ -313,13 +317,16 @@ export const fakeEdge = async (options: EdgeOptions = {}): Promise<FakeEdge> => 
   const cameras = createCameraRegistry({ ...base, fleet, checkAddress, seeds, limit, removed: live.stopped });
   await cameras.start();
   await live.start();
+  const { llm = null, store = mapStore() } = options;
+  const roles = options.roles ?? new Set(["edge", "task-generator", ...(llm ? (["scheduler"] as const) : [])] as const);
+  const accounts = llm?.accounts ?? accountsOf([], clock);
   return {
     ...base,
+    ...{ llm, store },
+    quota: createQuotaBoard({ roles, accounts, metrics, store, clock, owner: "fake" }),
     fleet,
     cameras,
     live,
-    llm: options.llm ?? null,
-    store: options.store ?? mapStore(),
     evidence: options.evidence ?? { read: async () => null },
     tree: () => ({ name: "vedette", state: "running", restarts: 0, restartsLeft: 5, children: [] }),
     checks: () => options.checks ?? { bus: { status: "up" } },

@@ -127,6 +127,17 @@ test("each role in a process of its own: an edge far from the eyes sees detectio
   const { items } = (await (await edge.get("/api/cameras")).json()) as { items: { id: number; state: string }[] };
   expect(items.map(({ id, state }) => `${id} ${state}`)).toEqual(["1 online", "2 online"]);
 
+  // Neither does it count what was not asked, nor hold the keys.
+  const quota = await within(15_000, "what the others count", async () => {
+    const page = (await (await edge.get("/api/quota")).json()) as {
+      avoided: { stage: string; reason: string; count: number }[];
+      missing: string[];
+    };
+    return new Set(page.avoided.map(({ stage }) => stage)).size === 2 && page;
+  });
+  expect(quota.missing).toEqual([]);
+  expect(quota.avoided.find(({ stage, reason }) => stage === "scheduler" && reason === "no-keys")?.count).toBeGreaterThan(0);
+
   const body = JSON.stringify({ id: 7, name: "added", url: "sim://junction?seed=7&render=0", fps: 4 });
   const posted = await fetch(`${edge.url}/api/cameras`, {
     method: "POST",

@@ -1,10 +1,15 @@
 import { describe, expect, test } from "bun:test";
+import type { Role } from "../../../actors/pipeline.ts";
 import type { Accounts } from "../../../actors/scheduler/accounts.ts";
 import type { QuotaGroup } from "../../../actors/scheduler/group.ts";
+import { createQuotaBoard } from "../../../edge/quota.ts";
 import { createApp } from "../../../edge/server.ts";
+import { createMetrics } from "../../../runtime/metrics.ts";
+import type { Store } from "../../../runtime/store.ts";
+import { createMemoryStore } from "../../../runtime/store-memory.ts";
 import { accountsOf, aQuotaGroup } from "../../support/accounts.ts";
 import { type EdgeOptions, fakeEdge } from "../../support/edge.ts";
-import { virtualClock } from "../../support/virtual-clock.ts";
+import { type VirtualClock, virtualClock } from "../../support/virtual-clock.ts";
 
 const secret = "sk-0123456789abcd";
 const main = (overrides: Partial<QuotaGroup> = {}) =>
@@ -88,10 +93,85 @@ describe("GET /api/quota", () => {
     const { json } = await ask("GET", "/api/quota", undefined, { authorization: "Bearer t-1" });
     expect(json.spend.cameras.map(({ cameraId }: { cameraId: number }) => cameraId)).toEqual([2]);
   });
-  test("in a process without the scheduler says where to ask", async () => {
-    const { ask } = await setUp({ llm: null });
+  test("in one process of several says what it knows, and of whom nothing; keys are not changed there", async () => {
+    const { ask, metrics } = await setUp({ llm: null });
+    metrics.groupsWithoutTask.inc({ reason: "cooldown" }, 5);
     const { status, json } = await ask("GET", "/api/quota");
-    expect([status, json.code]).toEqual([503, "unavailable"]);
+    expect([status, json.groups, json.missing]).toEqual([200, [], ["scheduler"]]);
+    expect(json.avoided).toEqual([{ stage: "task-generator", reason: "cooldown", count: 5 }]);
+    const off = await ask("PATCH", "/api/quota/groups/main/keys/k1", { enabled: false });
+    expect([off.status, off.json.code, off.json.detail]).toEqual([503, "unavailable", expect.stringContaining("key file")]);
+  });
+});
+
+describe("roles in several processes on one store", () => {
+  const aProcess = (store: Store, clock: VirtualClock, owner: string, ...roles: Role[]) => {
+    const metrics = createMetrics();
+    const accounts = accountsOf([main({ limits: { rpm: 60 } })], clock, { owner });
+    const board = createQuotaBoard({ roles: new Set(roles), accounts, metrics, store, clock, owner });
+    const stop = board.tell();
+    return { metrics, accounts, board, stop, keep: () => store.put(accounts.booked()) };
+  };
+  const eachTold = (clock: VirtualClock) => clock.advance(6_000);
+  /** The store takes its time. */
+  const settled = async <T>(clock: VirtualClock, work: Promise<T>): Promise<T> => {
+    await clock.advance(200);
+    return work;
+  };
+
+  test("each is told of by the edge, whoever counts it; figures add up, of states the worst is shown", async () => {
+    const clock = virtualClock();
+    const store = createMemoryStore({ clock });
+    const generator = aProcess(store, clock, "g", "task-generator");
+    const [one, two] = [aProcess(store, clock, "s1", "scheduler"), aProcess(store, clock, "s2", "scheduler")];
+    const edge = aProcess(store, clock, "e", "edge");
+    generator.metrics.groupsWithoutTask.inc({ reason: "cooldown" }, 5);
+    generator.metrics.callsAvoided.inc({ reason: "not its business" });
+    for (const { metrics } of [one, two]) metrics.callsAvoided.inc({ reason: "deadline" }, 2);
+    for (const [{ accounts }, cameraId] of [
+      [one, 1],
+      [two, 2],
+    ] as const)
+      spend(accounts, cameraId, clock.nowMs());
+    for (const { accounts } of [one, one, two]) accounts.quota.take(0, null, 1_000);
+    two.accounts.disable("main", "k1", "HTTP 401");
+    for (const { keep } of [one, two]) await settled(clock, keep());
+    await eachTold(clock);
+    const whole = await settled(clock, edge.board.read());
+    expect(whole.avoided).toEqual([
+      { stage: "task-generator", reason: "cooldown", count: 5 },
+      { stage: "scheduler", reason: "deadline", count: 4 },
+    ]);
+    expect(whole.missing).toEqual([]);
+    expect(whole.groups).toMatchObject([{ name: "main", inFlight: 3, limits: { rpm: 60 }, used: { rpm: 3 } }]);
+    expect(whole.groups[0]?.keys).toMatchObject([
+      { id: "k1", masked: "…abcd", state: "disabled", disabledBecause: "HTTP 401", calls: 3, inFlight: 3 },
+    ]);
+    expect(whole.spending.book.total.calls).toBe(2);
+    // By what the worse of the two may call.
+    expect(whole.forecast).toMatchObject({ cameras: 2, callsPerMinute: 0, tasksPerCamera: 1 });
+    for (const { bytes } of await settled(clock, store.list("quota-part:", 10)))
+      expect(new TextDecoder().decode(bytes)).not.toContain(secret.slice(0, 10));
+  });
+
+  test("one that ended, or that tells what is not understood, is missing; a store that fails leaves what is known here", async () => {
+    const clock = virtualClock();
+    const store = createMemoryStore({ clock });
+    const scheduler = aProcess(store, clock, "s", "scheduler");
+    const generator = aProcess(store, clock, "g", "task-generator");
+    const edge = aProcess(store, clock, "e", "edge");
+    await eachTold(clock);
+    expect((await settled(clock, edge.board.read())).missing).toEqual([]);
+    generator.stop();
+    await clock.advance(20_000);
+    expect((await settled(clock, edge.board.read())).missing).toEqual(["task-generator"]);
+    scheduler.stop();
+    const strange = new TextEncoder().encode('{"roles":["scheduler"]}');
+    await settled(clock, store.put([{ key: "quota-part:s", bytes: strange, ttlMs: 60_000 }]));
+    expect((await settled(clock, edge.board.read())).missing).toEqual(["task-generator", "scheduler"]);
+    const away = { ...store, list: () => Promise.reject(new Error("away")) };
+    const alone = aProcess(away, clock, "a", "edge", "scheduler");
+    expect(await settled(clock, alone.board.read())).toMatchObject({ groups: [{ name: "main" }], missing: ["task-generator"] });
   });
 });
 
