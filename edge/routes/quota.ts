@@ -80,7 +80,10 @@ export const quotaRoutes = ({ llm, quota, log }: Pick<EdgePorts, "llm" | "quota"
   const routes = createRoutes();
   const here = () => {
     if (!llm)
-      throw new Fault("unavailable", "the scheduler runs in another process: change its key file, which it reads within five seconds");
+      throw new Fault(
+        "unavailable",
+        "the scheduler runs in another process: change its key file, which it reads within five seconds",
+      );
     return llm;
   };
   const tell = (events: readonly QuotaEvent[]) => {
