@@ -167,7 +167,8 @@ const edgePorts = ({ config, resolveSecret }: LoadedConfig, { clock, random, log
   return {
     ...{ clock, random, log, metrics, version, bus, store, evidence, cameras },
     tree: system.snapshot,
-    checks: () => checksOf(roles, { bus, store, vision, quota: () => accounts.quota.view(clock.monotonicMs()) }),
+    checks: () =>
+      checksOf(roles, { bus, store, vision, tree: system.snapshot, quota: () => accounts.quota.view(clock.monotonicMs()) }),
     live: hub,
     llm: roles.has("scheduler") ? { accounts, keys } : null,
     quota,

@@ -10,7 +10,7 @@ import { openCluster } from "./bus-kafka/cluster.ts";
 import { ensureTopics } from "./bus-kafka/ensure.ts";
 import { asFault } from "./bus-kafka/faults.ts";
 import { followTopic } from "./bus-kafka/follower.ts";
-import { type GroupLimits, joinGroup } from "./bus-kafka/group.ts";
+import { type GroupLimits, joinGroup, type Member } from "./bus-kafka/group.ts";
 import { createOutage, withinTime } from "./bus-kafka/outage.ts";
 import { createProducer, type ProducerOptions } from "./bus-kafka/producer.ts";
 import { createReads } from "./bus-kafka/reads.ts";
@@ -43,6 +43,7 @@ export const openKafkaBus = (options: KafkaBusOptions): Bus => {
   const { access, clock, log } = options;
   const topics = new Map<string, KafkaTopic>();
   const consumers = new Set<Consumer>();
+  const members = new Set<Member>();
   const outage = createOutage({ clock, log, where: access.bootstrapServers.join(", "), probe: () => ensureAll() });
   const ports = { access, clock, log, outage };
   const wire: Wire = { source: `vedette/${access.clientId}`, nowMs: clock.nowMs, writes: options.writes, reads: options.reads };
@@ -184,13 +185,19 @@ export const openKafkaBus = (options: KafkaBusOptions): Bus => {
     async consume(topic, group, events) {
       refuseIfClosed();
       const found = topicOf(topic);
-      return keep(
-        joinGroup(found, group, events, {
-          ...{ ...ports, wire, limits: options.group },
-          starts: () => startsOf(found, group),
-          claims: (memberId) => claimsOf(group, memberId),
-        }),
-      );
+      const member = joinGroup(found, group, events, {
+        ...{ ...ports, wire, limits: options.group },
+        starts: () => startsOf(found, group),
+        claims: (memberId) => claimsOf(group, memberId),
+      });
+      members.add(member);
+      return keep({
+        ...member,
+        stop() {
+          members.delete(member);
+          return member.stop();
+        },
+      });
     },
 
     async follow(topic, from, record) {
@@ -220,7 +227,7 @@ export const openKafkaBus = (options: KafkaBusOptions): Bus => {
 
     health() {
       if (closing !== null) return { status: "away", detail: "closed" };
-      return outage.health();
+      return { ...outage.health(), waits: [...members].flatMap((member) => member.trouble() ?? []) };
     },
 
     close() {

@@ -225,9 +225,13 @@ export const spooled = (bus: Bus, ports: SpoolPorts): Bus => {
     },
 
     health() {
-      const { status, detail } = bus.health();
+      const { status, detail, waits } = bus.health();
       const { records, bytes } = store.size();
-      return { status, detail: records === 0 ? detail : `${detail}; ${records} records (${bytes} bytes) wait in the spool` };
+      return {
+        status,
+        waits,
+        detail: records === 0 ? detail : `${detail}; ${records} records (${bytes} bytes) wait in the spool`,
+      };
     },
 
     close() {

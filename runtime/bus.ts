@@ -56,7 +56,12 @@ export type ConsumerEvents = {
 
 export type TopicState = { readonly topic: string; readonly partition: number; readonly oldest: number; readonly next: number };
 
-export type BusHealth = { readonly status: "up" | "away"; readonly detail: string };
+export type BusHealth = {
+  readonly status: "up" | "away";
+  readonly detail: string;
+  /** Of each group with a member here that reads nothing yet: why. */
+  readonly waits?: readonly string[] | undefined;
+};
 
 export type Bus = {
   readonly driver: "memory" | "sqlite" | "kafka";

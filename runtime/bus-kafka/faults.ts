@@ -39,6 +39,13 @@ const tooLarge = /^(MESSAGE_TOO_LARGE|RECORD_LIST_TOO_LARGE)$/;
 /** The member is not what it was: another owns its partitions, or will. */
 const lost = /^(ILLEGAL_GENERATION|UNKNOWN_MEMBER_ID|FENCED_INSTANCE_ID|REBALANCE_IN_PROGRESS)$/;
 
+/** A broker that is there, and loads the group or does not have it: another has it, or will in a moment. */
+const coordinatorMoves = /^(GROUP_LOAD_IN_PROGRESS|GROUP_COORDINATOR_NOT_AVAILABLE|NOT_COORDINATOR_FOR_GROUP)$/;
+const ofCoordinator = "coordinator";
+
+/** The broker answered, so that this is no outage. */
+export const isOfCoordinator = ({ details }: Fault): boolean => details.reason === ofCoordinator;
+
 export const asFault = (thrown: unknown, doing: string): Fault => {
   if (thrown instanceof Fault) return thrown;
   const type = protocolErrorOf(thrown);
@@ -55,6 +62,9 @@ export const asFault = (thrown: unknown, doing: string): Fault => {
   if (type !== null && tooLarge.test(type)) return new Fault("too_large", say(`the broker says ${type}`), options);
   if (type !== null && lost.test(type)) return new Fault("conflict", say(`the group is shared anew (${type})`), options);
   if (type === "OFFSET_OUT_OF_RANGE") return new Fault("not_found", say("the offset is not in the log"), options);
+  // kafkajs keeps no type when no broker could name the coordinator.
+  if (type === null ? has(thrown, /GroupCoordinatorNotFound/) : coordinatorMoves.test(type))
+    return new Fault("unavailable", say(reasonOf(thrown)), { cause: thrown, details: { reason: ofCoordinator } });
   const isTimeout = has(thrown, /Timeout/) || type === "REQUEST_TIMED_OUT";
   return new Fault("unavailable", say(reasonOf(thrown)), {
     cause: thrown,

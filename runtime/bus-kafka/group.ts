@@ -14,6 +14,7 @@ import { type Claim, createUnbroken } from "./claims.ts";
 import { createClient, type KafkaAccess } from "./client.ts";
 import { createCommits, noMember } from "./commits.ts";
 import { asFault } from "./faults.ts";
+import { createJoining } from "./joining.ts";
 import type { Membership } from "./kafkajs.ts";
 import { type Outage, withinTime } from "./outage.ts";
 import { decodeRecord, type Wire } from "./records.ts";
@@ -37,6 +38,11 @@ export type GroupPorts = {
   readonly starts: (partitions: readonly number[]) => Promise<Position>;
   /** What the other members told of themselves when they joined the present generation. */
   readonly claims: (memberId: string) => Promise<readonly Claim[]>;
+};
+
+export type Member = Consumer & {
+  /** Why it reads nothing; null when it does. */
+  readonly trouble: () => string | null;
 };
 
 type Held = {
@@ -69,7 +75,7 @@ const watchful = (limits: GroupLimits): GroupLimits => ({
   heartbeatMs: Math.min(limits.heartbeatMs, watchfulHeartbeatMs),
 });
 
-export const joinGroup = (topic: KafkaTopic, group: string, events: ConsumerEvents, ports: GroupPorts): Consumer => {
+export const joinGroup = (topic: KafkaTopic, group: string, events: ConsumerEvents, ports: GroupPorts): Member => {
   const { access, clock, log, outage } = ports;
   const limits = topic.definition.retentionMs === null ? watchful(ports.limits) : ports.limits;
   const place = topic.definition.name;
@@ -84,7 +90,7 @@ export const joinGroup = (topic: KafkaTopic, group: string, events: ConsumerEven
   let stopping: Promise<void> | null = null;
   let revoking: Promise<void> | null = null;
   let cancelRestart: Cancel = () => {};
-  let crashes = 0;
+  const attempts = createJoining(`group ${group} of ${place}`, clock);
   /** An owner that has not let go after so long is passed over, well before its session ends. */
   const revokeLimitMs = Math.min(10_000, limits.sessionTimeoutMs / 3);
 
@@ -203,7 +209,7 @@ export const joinGroup = (topic: KafkaTopic, group: string, events: ConsumerEven
     for (const partition of partitions) fetching(partition, false);
     log.info("consumer.joined", { group, topics: [place], partitions: partitions.length });
     outage.worked();
-    crashes = 0;
+    attempts.joined();
     await Promise.all([...held.values()].filter(({ partition }) => !partitions.includes(partition)).map(release));
     for (let failures = 0; !isVoid(); failures++) {
       try {
@@ -291,10 +297,10 @@ export const joinGroup = (topic: KafkaTopic, group: string, events: ConsumerEven
     if (stopping !== null) return;
     const fault = asFault(thrown, `group ${group} of ${place}`);
     outage.failed(fault);
-    if (!fault.retryable && fault.code !== "conflict")
+    const { waitMs, isLong } = attempts.failed(fault);
+    if (isLong || (!fault.retryable && fault.code !== "conflict"))
       log.warn("consumer.failed", { topic: place, group, reason: fault.message });
     void old?.disconnect().catch(() => {});
-    const waitMs = Math.min(retryMs.cap, retryMs.first * 2 ** crashes++);
     cancelRestart = clock.after(waitMs, () => void start());
   };
 
@@ -346,5 +352,6 @@ export const joinGroup = (topic: KafkaTopic, group: string, events: ConsumerEven
       stopping ??= stop();
       return stopping;
     },
+    trouble: attempts.trouble,
   };
 };

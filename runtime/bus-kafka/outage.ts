@@ -6,6 +6,7 @@ import type { BusHealth } from "../bus.ts";
 import type { Cancel, Clock } from "../clock.ts";
 import { Fault, reasonOf } from "../errors.ts";
 import type { Log } from "../log.ts";
+import { isOfCoordinator } from "./faults.ts";
 
 export type OutagePorts = {
   readonly clock: Clock;
@@ -17,7 +18,7 @@ export type OutagePorts = {
 
 export type Outage = {
   readonly worked: () => void;
-  /** Only what is unavailable counts: a refusal is an answer. */
+  /** Only what is unavailable counts: a refusal is an answer, and so is that a group has no coordinator for the moment. */
   readonly failed: (fault: Fault) => void;
   /** Throws while the cluster is away. */
   readonly refuse: () => void;
@@ -79,7 +80,7 @@ export const createOutage = ({ clock, log, where, probe }: OutagePorts): Outage 
     warnedAtMs = nowMs;
   };
   const failed = (next: Fault, byProbe = false) => {
-    if (next.code !== "unavailable" || isClosed) return;
+    if (next.code !== "unavailable" || isOfCoordinator(next) || isClosed) return;
     const isNew = fault === null;
     fault = next;
     refusal = null;

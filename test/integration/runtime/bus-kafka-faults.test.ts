@@ -1,9 +1,11 @@
 /** What a network, a broker and an operator do to the Kafka driver, on a real broker. */
 import { afterAll, beforeAll, expect, setDefaultTimeout, spyOn, test } from "bun:test";
+import { createRequire } from "node:module";
 import { createCodec } from "../../../protocols/codec.ts";
 import { type DeadLetter, deadLettersOf } from "../../../protocols/dead-letter.ts";
 import { Kafka, logLevel } from "../../../runtime/bus-kafka/kafkajs.ts";
 import { systemClock } from "../../../runtime/clock.ts";
+import { silentLog } from "../../../runtime/log.ts";
 import { startBroker, type TestBroker } from "../../support/broker.ts";
 import { appendTexts, member, needed, numbered, textsOf, toy, toyTopic } from "../../support/bus-contract/toys.ts";
 import { openTestBus } from "../../support/kafka-bus.ts";
@@ -192,6 +194,36 @@ test("a bus that waits arms few timers", async () => {
   const perSecond = timers.mock.calls.length / 2;
   timers.mockRestore();
   expect(perSecond).toBeLessThan(250);
+  await bus.close();
+});
+
+test("a coordinator that loads the group is waited for: the bus is up all the time, and nothing is warned of", async () => {
+  const Broker = createRequire(import.meta.url)("kafkajs/src/broker/index.js");
+  const loading = () =>
+    Object.assign(new Error("the coordinator is loading"), { type: "GROUP_LOAD_IN_PROGRESS", retriable: true });
+  const join = spyOn(Broker.prototype, "joinGroup");
+  for (let times = 0; times < 3; times++) join.mockImplementationOnce(() => Promise.reject(loading()));
+  const offsets = spyOn(Broker.prototype, "offsetFetch").mockImplementationOnce(() => Promise.reject(loading()));
+  const warnings: unknown[] = [];
+  const bus = openTestBus(broker.address, { log: { ...silentLog, warn: (...line) => void warnings.push(line) } });
+  const topic = toyTopic({ partitions: 1 });
+  await bus.ensure([topic]);
+  const { events, records } = member();
+  await bus.consume(topic.name, topic.name, events);
+  expect(bus.health()).toMatchObject({ status: "up", waits: [`group ${topic.name} of ${topic.name} is being joined`] });
+  await appendTexts(bus, topic, "1", ["a"]);
+  const seen = new Set<string>();
+  await within(20_000, "the record", () => {
+    seen.add(bus.health().status);
+    return records.length > 0;
+  });
+  expect(join.mock.calls.length).toBeGreaterThan(3);
+  expect(offsets).toHaveBeenCalled();
+  join.mockRestore();
+  offsets.mockRestore();
+  expect([...seen]).toEqual(["up"]);
+  expect(bus.health().waits).toEqual([]);
+  expect(warnings).toEqual([]);
   await bus.close();
 });
 

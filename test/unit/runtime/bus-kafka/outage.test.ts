@@ -1,4 +1,5 @@
 import { expect, test } from "bun:test";
+import { asFault } from "../../../../runtime/bus-kafka/faults.ts";
 import { createOutage } from "../../../../runtime/bus-kafka/outage.ts";
 import { Fault } from "../../../../runtime/errors.ts";
 import { type LogFields, silentLog } from "../../../../runtime/log.ts";
@@ -95,6 +96,7 @@ test("a refusal of the broker is an error that is said once, and asked about aga
 test("a refusal of another kind is no outage, and a closed bus tells of none", async () => {
   const { clock, lines, outage } = build();
   outage.failed(new Fault("too_large", "a record"));
+  outage.failed(asFault(Object.assign(new Error("loading"), { type: "GROUP_LOAD_IN_PROGRESS" }), "group g"));
   expect(outage.health().status).toBe("up");
   outage.close();
   outage.failed(gone);
