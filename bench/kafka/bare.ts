@@ -1,4 +1,6 @@
-/** Clients without anything of ours, each in a thread of its own: there kafkajs is as it comes, without our mends. */
+/**
+ * Clients without anything of ours, each in a thread of its own: there kafkajs is as it comes, without our mends: also with
+ * its timers of negative delay, of which Bun warns. */
 import type { Contestant } from "../harness.ts";
 import type { Delivered } from "./records.ts";
 

@@ -4,14 +4,15 @@
  * Its request queue re-arms a timer for ever, with a negative delay: about a thousand timers a second for each idle
  * connection (tulios/kafkajs 1751, 1704, 1556). And a member of a group joins again without a word to the program, which
  * then cannot finish and commit what it holds; here an assigner may say what comes before. And most of its time for a record
- * with headers goes into small buffers: `record-codec.ts` takes that part over.
+ * with headers goes into small buffers: `record-codec.ts` and `batch-codec.ts` take that part over.
  */
 import { createRequire } from "node:module";
 import { zstdCompress, zstdDecompress } from "node:zlib";
 import type { Assigner } from "kafkajs";
 import snappy from "kafkajs-snappy";
 import { systemClock } from "../clock.ts";
-import { decodeKafkaRecord, encodeKafkaRecord } from "./record-codec.ts";
+import { type BatchPorts, batchDecoder, lighterBatch } from "./batch-codec.ts";
+import { encodeKafkaRecord } from "./record-codec.ts";
 
 /** The fields of kafkajs's RequestQueue that the mend reads. */
 type RequestQueue = { readonly pending: readonly unknown[]; readonly throttledUntil: number };
@@ -56,15 +57,27 @@ type BatchConstructor = new (topic: string, fetchedOffset: string, partition: ob
 const inside = createRequire(import.meta.url);
 
 /** Puts `ours` in the place of a module, before any other has taken it. */
-const replaceModule = (path: string, ours: unknown): void => {
+const replaceModule = <Original>(path: string, ours: (original: Original) => unknown): void => {
   const name = inside.resolve(path);
-  if (typeof inside(name) !== "function") throw new Error(`${path} is no function to be replaced`);
+  const original = inside(name);
+  if (typeof original !== "function") throw new Error(`${path} is no function to be replaced`);
   const module = inside.cache[name];
   if (module === undefined) throw new Error(`${path} cannot be replaced here`);
-  module.exports = ours;
+  module.exports = ours(original);
 };
-replaceModule("kafkajs/src/protocol/recordBatch/record/v0/index.js", encodeKafkaRecord);
-replaceModule("kafkajs/src/protocol/recordBatch/record/v0/decoder.js", decodeKafkaRecord);
+const { lookupCodecByAttributes } = inside("kafkajs/src/protocol/message/compression/index.js") as {
+  lookupCodecByAttributes: BatchPorts["codecOf"];
+};
+const { KafkaJSPartialMessageError } = inside("kafkajs/src/errors.js") as {
+  KafkaJSPartialMessageError: new (text: string) => Error;
+};
+const decodeBatch = batchDecoder({
+  codecOf: lookupCodecByAttributes,
+  partial: (text) => new KafkaJSPartialMessageError(text),
+});
+replaceModule("kafkajs/src/protocol/recordBatch/record/v0/index.js", () => encodeKafkaRecord);
+replaceModule("kafkajs/src/protocol/recordBatch/v0/decoder.js", () => decodeBatch);
+replaceModule("kafkajs/src/consumer/batch.js", lighterBatch);
 
 const kafkajs = inside("kafkajs") as typeof import("kafkajs");
 const queues = inside("kafkajs/src/network/requestQueue/index.js") as {

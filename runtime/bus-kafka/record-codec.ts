@@ -1,6 +1,6 @@
 /**
  * Kafka's record format, version 2: what one record of a batch is on the wire. kafkajs builds a buffer for every header and a
- * `Long` for every number; this writes a record into one buffer, and reads it without an object a field.
+ * `Long` for every number; this writes a record into one buffer. What is read: `batch-codec.ts`.
  * Format: "Record" in the Apache Kafka protocol guide (message format).
  */
 
@@ -86,75 +86,4 @@ export const encodeKafkaRecord = ({
   at = writeVarint(buffer, at, parts.length / 2);
   for (let index = 0; index < parts.length; index++) at = writeBytes(buffer, at, parts[index], lengths[index] ?? -1);
   return { buf: buffer, buffer };
-};
-
-/** The part of kafkajs's decoder that is read here: a record without its length. */
-export type RecordBytes = { readonly buffer: Buffer };
-
-export type BatchContext = {
-  readonly firstOffset?: string;
-  readonly firstTimestamp?: string;
-  readonly maxTimestamp?: string;
-  readonly magicByte?: number;
-  readonly isControlBatch?: boolean;
-  readonly timestampType?: number;
-};
-
-const logAppendTime = 1;
-
-/** As kafkajs's own decoder gives it: offsets and times as text, headers by name, a list where a name repeats. */
-export const decodeKafkaRecord = ({ buffer }: RecordBytes, context: BatchContext = {}) => {
-  let at = 1; // behind the attributes
-  const varint = (): number => {
-    let value = 0;
-    for (let factor = 1; ; factor *= 0x80) {
-      const byte = buffer[at++];
-      if (byte === undefined) throw new RangeError("a record ends within a number");
-      value += (byte & 0x7f) * factor;
-      if (byte < 0x80) return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
-    }
-  };
-  const bytes = (): Buffer | null => {
-    const length = varint();
-    if (length < 0) return null;
-    const end = at + length;
-    if (end > buffer.length) throw new RangeError("a record ends within a field");
-    const found = buffer.subarray(at, end);
-    at = end;
-    return found;
-  };
-
-  const timestampDelta = varint();
-  const offsetDelta = varint();
-  const key = bytes();
-  const value = bytes();
-  const headers: Record<string, HeaderValue | HeaderValue[]> = {};
-  for (let left = varint(); left > 0; left--) {
-    const name = bytes()?.toString() ?? "";
-    const header = bytes();
-    const before = headers[name];
-    if (before === undefined) headers[name] = header;
-    else if (Array.isArray(before)) before.push(header);
-    else headers[name] = [before, header];
-  }
-  const {
-    firstOffset = "0",
-    firstTimestamp = "0",
-    maxTimestamp = "",
-    magicByte,
-    isControlBatch = false,
-    timestampType,
-  } = context;
-  const isBroker = timestampType === logAppendTime && maxTimestamp !== "";
-  return {
-    magicByte,
-    attributes: buffer[0] ?? 0,
-    timestamp: isBroker ? maxTimestamp : String(Number(firstTimestamp) + timestampDelta),
-    offset: String(Number(firstOffset) + offsetDelta),
-    key,
-    value,
-    headers,
-    isControlRecord: isControlBatch,
-    batchContext: context,
-  };
 };

@@ -5,6 +5,7 @@ import type { Message } from "kafkajs";
 import type { BusRecord, Outgoing } from "../bus.ts";
 import { partitionOf } from "../partition.ts";
 import { recordTextMax } from "../record-limits.ts";
+import { FetchedRecord, type WantedHeader } from "./batch-codec.ts";
 import type { RawRecord } from "./kafkajs.ts";
 import type { KafkaTopic } from "./topic.ts";
 
@@ -36,7 +37,7 @@ export type Wire = {
 type Headers = Record<string, string>;
 
 const trace = /^[0-9a-f]{32}$/;
-const traceparent = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
+const traceparent = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
 const noSpan = "0000000000000000";
 /** Bytes of a record beside key, value, id and what a dead letter adds; more than the format and the other headers need. */
 const overheadBytes = 512;
@@ -49,6 +50,8 @@ const traceHeader = (id: string): Headers => {
   const span = id.slice(16);
   return { traceparent: `00-${id}-${span === noSpan ? "0000000000000001" : span}-01` };
 };
+
+const traceOf = (header: string): string | null => (traceparent.test(header) ? header.slice(3, 35) : null);
 
 let lastMs = 0;
 let lastTime = "";
@@ -104,20 +107,37 @@ export const encodeRecord = (record: Outgoing, topic: KafkaTopic, wire: Wire): E
   return { message: { key, value, headers, partition: partitionOf(record.key, topic.partitions) }, sizeBytes };
 };
 
+/** What is read of a record beside its value, as text. */
+const wanted = ["content-type", "ce_id", "vedette.type", "traceparent"].map(
+  (name): WantedHeader => ({
+    name: Buffer.from(name),
+    ...(name === "content-type" ? { usual: { bytes: Buffer.from(messagePack), text: messagePack } } : {}),
+  }),
+);
+
 const headerOf = (raw: RawRecord, name: string): string | null => {
   const value = raw.headers?.[name];
   const first = Array.isArray(value) ? value[0] : value;
   return first?.toString() ?? null; // without a value it is as good as not there
 };
+const headersOf = (raw: RawRecord): readonly (string | null)[] =>
+  raw instanceof FetchedRecord ? raw.texts(wanted) : wanted.map(({ name }) => headerOf(raw, name.toString()));
 
 /** Names from outside, no longer than our own may be: what is set aside must be taken by its topic. */
-const clipped = (text: string): string => text.slice(0, recordTextMax);
+const clipped = (text: string): string => (text.length <= recordTextMax ? text : text.slice(0, recordTextMax));
 
 /** By the content type; without one, the first byte tells JSON from MessagePack. Null: it is in our own form, or passes for it. */
-const readValue = (raw: RawRecord, topic: string, value: Uint8Array, { reads }: Wire): ReturnType<RecordForm["read"]> | null => {
-  const type = headerOf(raw, "content-type")?.toLowerCase() ?? (value[0] === openingBrace ? json : messagePack);
+const readValue = (
+  raw: RawRecord,
+  topic: string,
+  contentType: string | null,
+  { reads }: Wire,
+): ReturnType<RecordForm["read"]> | null => {
+  if (contentType === messagePack) return null;
+  const value = raw.value ?? nothing;
+  const type = contentType?.toLowerCase() ?? (value[0] === openingBrace ? json : messagePack);
   if (type.startsWith(messagePack)) return null;
-  const form = reads.find(({ contentType }) => type.startsWith(contentType));
+  const form = reads.find((each) => type.startsWith(each.contentType));
   return form
     ? form.read(topic, value, Number(raw.timestamp))
     : { unreadable: `content-type ${type.slice(0, 64)} is not read here` };
@@ -125,21 +145,26 @@ const readValue = (raw: RawRecord, topic: string, value: Uint8Array, { reads }: 
 
 const nothing = new Uint8Array(0);
 
+/** The value is a view into the whole answer of the broker, which it would keep. */
+const copyOf = (raw: RawRecord): Uint8Array =>
+  raw instanceof FetchedRecord ? raw.copyOfValue() : new Uint8Array(raw.value ?? nothing);
+
 export const decodeRecord = (raw: RawRecord, topic: KafkaTopic, partition: number, wire: Wire): BusRecord => {
-  const value = raw.value ?? nothing;
-  const answer = readValue(raw, topic.definition.name, value, wire);
+  const [contentType = null, id = null, type = null, parent = null] = headersOf(raw);
+  const answer = readValue(raw, topic.definition.name, contentType, wire);
   const read = answer !== null && "bytes" in answer ? answer : null;
-  return {
+  const isFetched = raw instanceof FetchedRecord;
+  const offset = isFetched ? raw.offsetNumber : Number(raw.offset);
+  const record: BusRecord = {
     topic: topic.definition.name,
     partition,
-    offset: Number(raw.offset),
-    key: clipped(raw.key?.toString() ?? ""),
-    id: clipped(headerOf(raw, "ce_id") ?? read?.id ?? `${partition}/${raw.offset}`),
-    type: clipped(headerOf(raw, "vedette.type") ?? impliedType(topic)),
-    trace: traceparent.exec(headerOf(raw, "traceparent") ?? "")?.[1] ?? read?.trace ?? "",
-    // A copy: the value is a view into the whole answer of the broker, which it would keep.
-    bytes: read?.bytes ?? new Uint8Array(value),
-    appendedAtMs: Number(raw.timestamp),
-    ...(answer !== null && "unreadable" in answer ? { unreadable: answer.unreadable } : {}),
+    offset,
+    key: clipped(isFetched ? raw.keyText() : (raw.key?.toString() ?? "")),
+    id: clipped(id ?? read?.id ?? `${partition}/${offset}`),
+    type: clipped(type ?? impliedType(topic)),
+    trace: (parent === null ? null : traceOf(parent)) ?? read?.trace ?? "",
+    bytes: read?.bytes ?? copyOf(raw),
+    appendedAtMs: isFetched ? raw.timestampMs : Number(raw.timestamp),
   };
+  return answer !== null && "unreadable" in answer ? { ...record, unreadable: answer.unreadable } : record;
 };
