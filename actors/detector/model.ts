@@ -13,6 +13,7 @@ import { checkInputSize, takeFrames } from "./graph.ts";
 import { npmWeights } from "./npm-weights.ts";
 import { decodeOnnx, encodeOnnx } from "./onnx.proto.ts";
 import { defaultReading, type ReadingPlan, readingPlan } from "./postprocess.ts";
+import { keepWantedClasses } from "./wanted-classes.ts";
 
 export const officialModel = {
   name: "yolox_nano",
@@ -56,9 +57,12 @@ export const prepareModel = (bytes: Uint8Array, source: string, settings: ModelS
   const model = decodeOnnx(bytes, source);
   const { family, classes, fixedInputSize } = recognise(model, source);
   const inputSize = fixedInputSize ?? settings.inputSize;
+  const planOf = (names: readonly string[]) =>
+    readingPlan({ family, classes: names }, inputSize, settings.allowedClasses, settings.reading ?? defaultReading);
+  const whole = planOf(classes);
+  const isNarrowed = family === "yolox" && keepWantedClasses(model, classes.length, whole.wanted);
   takeFrames(model, families[family].feed, inputSize, source);
-  const plan = readingPlan({ family, classes }, inputSize, settings.allowedClasses, settings.reading ?? defaultReading);
-  return { bytes: encodeOnnx(model), plan };
+  return { bytes: encodeOnnx(model), plan: isNarrowed ? planOf(whole.wanted.map((index) => classes[index] ?? "")) : whole };
 };
 
 /** The bytes of a file, or null where there is none. */
