@@ -1,6 +1,7 @@
 /** The command line of `bun run bench load`. */
 import { parseArgs } from "node:util";
 import { type Expectation, parseExpectation } from "./expect.ts";
+import { parseStream, type Stream, streamUsual } from "./stream.ts";
 
 export type LoadOptions = {
   readonly cameras: number;
@@ -8,6 +9,8 @@ export type LoadOptions = {
   readonly durationS: number;
   readonly warmUpS: number;
   readonly source: "simulated" | "clip" | "rtsp";
+  /** What the RTSP source sends. */
+  readonly stream: Stream;
   readonly bus: "embedded" | "kafka";
   readonly store: "embedded" | "redis";
   /** `rules`, or the latency of the simulated model. */
@@ -36,6 +39,7 @@ export const loadUsage = `bun run bench load [options]: the whole system under t
   --fps N              frames a second and camera that are judged (2)
   --duration S         seconds that are measured (600), after --warm-up S (5), from when every camera was heard of
   --source NAME        simulated (starts behind the detector), clip, or rtsp (both are decoded and detected on)
+  --stream TEXT        what rtsp sends: sides, pictures a second, seconds between key frames (${streamUsual})
   --bus NAME           embedded, or kafka: a broker of its own is started
   --roles split        a process for each role; with --bus kafka
   --store NAME         embedded, or redis: a server of its own is started
@@ -57,6 +61,7 @@ const flags = {
   duration: { type: "string", default: "600" },
   "warm-up": { type: "string", default: "5" },
   source: { type: "string", default: "simulated" },
+  stream: { type: "string" },
   bus: { type: "string", default: "embedded" },
   roles: { type: "string", default: "all" },
   store: { type: "string", default: "embedded" },
@@ -104,12 +109,15 @@ export const parseLoad = (words: readonly string[]): LoadOptions | null => {
   const bus = oneOf("bus", values.bus, ["embedded", "kafka"]);
   const isSplit = oneOf("roles", values.roles, ["all", "split"]) === "split";
   if (isSplit && bus !== "kafka") throw new Error("--roles split needs --bus kafka: the embedded log belongs to one process");
+  const source = oneOf("source", values.source, ["simulated", "clip", "rtsp"]);
+  if (values.stream !== undefined && source !== "rtsp") throw new Error("--stream needs --source rtsp: it is what that sends");
   return {
     cameras: within("cameras", values.cameras, 1, 10_000),
     fps: within("fps", values.fps, 0.05, 30, false),
     durationS: within("duration", values.duration, 1, 86_400, false),
     warmUpS: within("warm-up", values["warm-up"], 0, 3_600, false),
-    source: oneOf("source", values.source, ["simulated", "clip", "rtsp"]),
+    source,
+    stream: parseStream(values.stream ?? streamUsual),
     bus,
     store: oneOf("store", values.store, ["embedded", "redis"]),
     llm: readLlm(values.llm),

@@ -2,9 +2,6 @@
 import type { Config } from "../../config/schema.ts";
 import type { LoadOptions } from "./options.ts";
 
-/** Streams of the RTSP source: pictures a second, and from one key frame to the next (0.6 s: whole pictures nearest to 0.5 s). */
-export const stream = { width: 640, height: 360, fps: 5, gop: 3 } as const;
-
 /** Where the cameras and the model's provider are. */
 export type Places = {
   readonly clip: string | null;
@@ -60,12 +57,12 @@ export const configurationOf = (options: LoadOptions, places: Places): string =>
 };
 
 /** Milliseconds between the moments at which a camera's frames may be captured; null where they are on no grid. */
-export const slotMsOf = ({ source, fps }: LoadOptions): number | null => {
+export const slotMsOf = ({ source, fps, stream }: Pick<LoadOptions, "source" | "fps" | "stream">): number | null => {
   if (source === "clip") return null;
   return 1_000 / (source === "rtsp" ? stream.fps : fps);
 };
 
-const sourceLine = ({ source, cameras, fps }: LoadOptions): string => {
+const sourceLine = ({ source, cameras, fps, stream }: LoadOptions): string => {
   if (source === "simulated")
     return `${cameras} simulated cameras × ${fps} fps behind the detector, ${Math.min(cameras, scenes)} scenes, seeds from ${seedOf(1)}, pictures of 96 × 54 left black`;
   if (source === "clip") return `${cameras} players of one clip, looped, decoded and detected on at ${fps} fps`;

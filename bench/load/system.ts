@@ -8,7 +8,8 @@ import { emptyFolder } from "../folder.ts";
 import { clipPath, modelPath } from "../media.ts";
 import { type Child, startChild } from "./child.ts";
 import type { LoadOptions } from "./options.ts";
-import { configurationOf, keyOf, keyVariable, type Places, stream } from "./plan.ts";
+import { configurationOf, keyOf, keyVariable, type Places } from "./plan.ts";
+import type { Stream } from "./stream.ts";
 
 const root = join(import.meta.dirname, "../..");
 
@@ -39,9 +40,8 @@ const startModel = ({ llm, quotaGroups, rps }: LoadOptions, folder: string): Pro
   return startChild({ name: "llm-sim", command, until: /base URL (\S+)/, folder, cwd: root });
 };
 
-const startRtsp = async (clip: string, folder: string): Promise<Child> => {
+const startRtsp = async (clip: string, folder: string, { width, height, gop, fps }: Stream): Promise<Child> => {
   const { h264Clip } = await import("../../tools/rtsp/h264.ts");
-  const { width, height, gop, fps } = stream;
   const path = await h264Clip(clip, { width, height, gop });
   const command = bun("tools/rtsp/server.ts", "--clip", path, "--fps", String(fps), "--staggered");
   return startChild({ name: "rtsp-server", command, until: /(rtsp:\S+)/, folder, cwd: root });
@@ -133,7 +133,7 @@ export const startAll = async (options: LoadOptions): Promise<Running> => {
     const clip = isDecoded ? clipPath() : null;
     const model = startModel(options, folder.path);
     const llm = model === null ? null : keep(await model);
-    const rtsp = options.source === "rtsp" && clip !== null ? keep(await startRtsp(clip, folder.path)) : null;
+    const rtsp = options.source === "rtsp" && clip !== null ? keep(await startRtsp(clip, folder.path, options.stream)) : null;
     const broker = options.bus === "kafka" ? await startBroker(folder.path) : null;
     if (broker) keep(broker.child);
     const redis = options.store === "redis" ? await startRedis(folder.path) : null;

@@ -21,8 +21,20 @@ test.each([
   ["a model that is none", ["--llm", "gpt"], "--llm takes rules or sim:LATENCY"],
   ["roles apart on the embedded log", ["--roles", "split"], "--roles split needs --bus kafka"],
   ["an expectation that is none", ["--expect", "fast"], "--expect takes NAME<LIMIT"],
+  ["a stream without key frames", ["--source", "rtsp", "--stream", "768x576@10"], "--stream takes even sides"],
+  ["a stream of odd sides", ["--source", "rtsp", "--stream", "641x360@5/0.6s"], "--stream takes even sides"],
+  ["a stream faster than any camera", ["--source", "rtsp", "--stream", "640x360@90/1s"], "--stream takes even sides"],
+  ["a stream for a source that sends none", ["--stream", "768x576@10/1s"], "--stream needs --source rtsp"],
 ])("%s is refused with one line", (_says, words, expected) => {
   expect(() => parseLoad(words)).toThrow(expected);
+});
+
+test.each([
+  ["as promised when nothing is said", [], { width: 640, height: 360, fps: 5, gop: 3 }],
+  ["the harder case", ["--stream", "768x576@10/1s"], { width: 768, height: 576, fps: 10, gop: 10 }],
+  ["a key frame each picture, at least", ["--stream", "640x360@5/0.01s"], { width: 640, height: 360, fps: 5, gop: 1 }],
+])("the stream: %s", (_says, words, stream) => {
+  expect(parseLoad(["--source", "rtsp", ...words])?.stream).toEqual(stream);
 });
 
 /** What a search tries when so many cameras hold and more do not. */
