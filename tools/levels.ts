@@ -11,6 +11,8 @@ export type Level = {
   readonly only?: RegExp;
   readonly except?: RegExp;
   readonly timeoutMs: number;
+  /** Needs nothing but this repository and judges nothing by real time, so that another such level may run beside it. */
+  readonly isPure: boolean;
   /** Runs the portable ones of the files under another runtime than Bun. */
   readonly host?: Host;
   /** Gets what the level needs; a text says why it is not to be had. */
@@ -23,34 +25,36 @@ const onKafka = /kafka/;
 /** Simulations of minutes of load, of each planted bug, of each act at the junction and in another process. */
 const longRuns = /^test\/sim\/(admission|planted|portable|quota)\./;
 
-const tidy: Level = { name: "tidy", glob: "test/tidy.test.ts", timeoutMs: minuteMs };
-const unit: Level = { name: "unit", glob: "test/unit/**/*.test.ts", timeoutMs: 4 * minuteMs };
-const property: Level = { name: "property", glob: "test/property/**/*.test.ts", timeoutMs: 4 * minuteMs };
-const sim: Level = { name: "sim", glob: "test/sim/**/*.test.ts", timeoutMs: 3 * minuteMs };
+const tidy: Level = { name: "tidy", glob: "test/tidy.test.ts", timeoutMs: minuteMs, isPure: true };
+const unit: Level = { name: "unit", glob: "test/unit/**/*.test.ts", timeoutMs: 4 * minuteMs, isPure: true };
+const property: Level = { name: "property", glob: "test/property/**/*.test.ts", timeoutMs: 4 * minuteMs, isPure: true };
+const sim: Level = { name: "sim", glob: "test/sim/**/*.test.ts", timeoutMs: 4 * minuteMs, isPure: true };
 
 /** What `bun run check` runs: no level that needs anything but this repository, and no long run. The longest come first. */
 export const fastLevels: readonly Level[] = [{ ...sim, except: longRuns }, unit, property, tidy];
 
 export const levels: readonly Level[] = [
-  tidy,
+  sim,
   unit,
   ...hosts.map((host) => ({
     name: "portable",
     glob: "test/{unit,property,sim}/**/*.test.ts",
     timeoutMs: 4 * minuteMs,
+    isPure: true,
     host,
     provide: () => provideHost(host),
   })),
   property,
-  sim,
-  { name: "integration", glob: "test/integration/**/*.test.ts", except: onKafka, timeoutMs: 5 * minuteMs },
-  { name: "e2e", glob: "test/e2e/**/*.test.ts", except: onKafka, timeoutMs: 6 * minuteMs },
-  { name: "browser", glob: "test/browser/**/*.test.ts", timeoutMs: 3 * minuteMs, provide: provideChromium },
+  tidy,
+  { name: "integration", glob: "test/integration/**/*.test.ts", except: onKafka, timeoutMs: 5 * minuteMs, isPure: false },
+  { name: "e2e", glob: "test/e2e/**/*.test.ts", except: onKafka, timeoutMs: 6 * minuteMs, isPure: false },
+  { name: "browser", glob: "test/browser/**/*.test.ts", timeoutMs: 3 * minuteMs, isPure: false, provide: provideChromium },
   {
     name: "kafka",
     glob: "test/{integration,e2e}/**/*.test.ts",
     only: onKafka,
     timeoutMs: 10 * minuteMs,
+    isPure: false,
     provide: provideBroker,
   },
 ];

@@ -12,6 +12,8 @@ export type Progress = {
   readonly place: () => string;
 };
 
+/** How Bun begins, and how it sums up. */
+const sums = /^(bun test v|Ran \d+ tests? across | *\d+ (pass|fail|skip|todo|filtered out|expect\(\) calls)$)/;
 /** Of what a test prints before it fails, so much is kept: the message comes last. */
 const keptLines = 40;
 
@@ -42,7 +44,7 @@ export const followTests = (print: (text: string) => void): Progress => {
       }
       const [, verdict, name = ""] = /^\((pass|fail|skip|todo)\) (.*?)(?: \[[\d.]+ms\])?$/.exec(text) ?? [];
       if (verdict === undefined) {
-        if (text === "") return;
+        if (text === "" || sums.test(text)) return;
         said.push(text);
         if (said.length > keptLines) said.shift();
         show(text);

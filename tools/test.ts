@@ -1,6 +1,7 @@
 /**
  * `bun run test`: every level of tests, each in a process of its own, so that a crash of one does not hide the others.
- * First those that need nothing but this repository, then those whose service can be provided. What could not run is named.
+ * First those that need nothing but this repository, two at a time, then those whose service can be provided, one by one, since
+ * they go by real time. What could not run is named.
  */
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -52,7 +53,7 @@ const runLevel = async (
   level: Level,
   files: readonly string[],
   flags: readonly string[],
-  { folder, leftMs }: { readonly folder: string; readonly leftMs: number },
+  { folder, leftMs, say }: { readonly folder: string; readonly leftMs: number; readonly say: (text: string) => void },
 ): Promise<Result> => {
   const label = labelOf(level);
   const report = join(folder, `${label}.xml`);
@@ -120,18 +121,26 @@ const main = async (): Promise<number> => {
   const endMs = systemClock.monotonicMs() + limitMs;
   const nothing: Tally = { passed: 0, failures: [], skipped: [] };
   const results: Result[] = [];
-  for (const level of chosen) {
+  const play = async (level: Level, say: (text: string) => void): Promise<Result> => {
     const files = filesOf(level, wanted);
-    if (files.length === 0) continue;
+    if (files.length === 0) return { tally: nothing, troubles: [] };
     const reason = (await level.provide?.()) ?? null;
     const leftMs = endMs - systemClock.monotonicMs();
-    if (leftMs <= 0) results.push({ tally: nothing, troubles: [`${labelOf(level)}: not begun, the time was up`] });
-    else if (reason === null) results.push(await runLevel(level, files, flags, { folder, leftMs }));
-    else {
-      const skipped = (level.host ? [level.name] : files).map((what) => `${what}: ${reason}`);
-      results.push({ tally: { ...nothing, skipped }, troubles: [] });
+    if (leftMs <= 0) return { tally: nothing, troubles: [`${labelOf(level)}: not begun, the time was up`] };
+    if (reason === null) return runLevel(level, files, flags, { folder, leftMs, say });
+    const skipped = (level.host ? [level.name] : files).map((what) => `${what}: ${reason}`);
+    return { tally: { ...nothing, skipped }, troubles: [] };
+  };
+  const pure = chosen.filter(({ isPure }) => isPure);
+  const work = async () => {
+    for (let level = pure.shift(); level; level = pure.shift()) {
+      const told: string[] = []; // shown together at its end
+      results.push(await play(level, (text) => told.push(text)));
+      for (const text of told) say(text);
     }
-  }
+  };
+  await Promise.all([work(), work()]);
+  for (const level of chosen) if (!level.isPure) results.push(await play(level, say));
   rmSync(folder, { recursive: true, force: true });
 
   const total = sumTallies(results.map(({ tally }) => tally));

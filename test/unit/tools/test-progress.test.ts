@@ -22,11 +22,11 @@ const half = [
   "error: expect(received).toBe(expected)",
   "(fail) takes one for two [0.05ms]",
 ];
+const sum = [" 2 pass", " 1 skip", " 1 fail", " 3 expect() calls", "Ran 4 tests across 2 files. [24.66s]"];
 
 test("tests that pass are not shown, the others are, below the name of their file", () => {
-  const { shown } = follow(...half);
+  const { shown } = follow(...half, "", "test/unit/c.test.ts:", "(pass) is well", "", ...sum);
   expect(shown).toEqual([
-    "bun test v1.4.5 (a7733435c)",
     "\ntest/unit/b.test.ts:",
     "said on the way",
     "4 | expect(1).toBe(2)",
