@@ -98,7 +98,7 @@ const parse = (args: readonly string[]) => {
     ...values,
     entries: entries.map((entry) => {
       if (entry) return entry;
-      throw new Error(`there is no bench ${name}; there are ${names.join(", ")} and all`);
+      throw new Error(`there is no bench ${name}; there are ${[...names, ...Object.keys(commands)].join(", ")} and all`);
     }),
   };
 };

@@ -160,7 +160,10 @@ const deepFreeze = (value: unknown): void => {
 
 const refusal = (problems: readonly Problem[]): StartRefused => {
   const byPlace = problems.toSorted((left, right) => left.place.localeCompare(right.place, "en", { numeric: true }));
-  const lines = byPlace.map(({ place, path, text }) => `  ${place}: ${path.length > 0 ? `${pathText(path)}: ` : ""}${text}`);
+  const lines = byPlace.map(
+    ({ place, path, text }) =>
+      `  ${place}: ${path.length > 0 && !place.endsWith(` ${pathText(path)}`) ? `${pathText(path)}: ` : ""}${text}`,
+  );
   const shown = lines.length > 100 ? [...lines.slice(0, 100), `  and ${lines.length - 100} more`] : lines;
   const count = problems.length === 1 ? "1 problem" : `${problems.length} problems`;
   return new StartRefused(78, [`the configuration has ${count}:`, ...shown].join("\n"));

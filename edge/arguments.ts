@@ -32,7 +32,7 @@ export const parseStart = (words: readonly string[]): StartArguments => {
   try {
     given = parseArgs({ args: [...words], options, strict: true }).values;
   } catch (thrown) {
-    throw new StartRefused(64, `${reasonOf(thrown)}; see bun run start --help`);
+    throw new StartRefused(64, `${reasonOf(thrown).split(/\.\s/)[0]}; see bun run start --help`);
   }
   const { config, keys, kafka, set, roles } = given;
   return {

@@ -17,7 +17,7 @@ const start = async (): Promise<void> => {
     return run(loaded);
   }
   const { checkReport, printConfig } = await import("../config/print.ts");
-  process.stdout.write(action === "print" ? printConfig(loaded) : checkReport(loaded));
+  process.stdout.write(action === "print" ? printConfig(loaded) : `${checkReport(loaded)}\n`);
 };
 
 try {

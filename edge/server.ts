@@ -211,10 +211,9 @@ const listen = <Data>(app: EdgeApp, at: Listening, setting: string, websocket: B
       websocket,
     });
   } catch (thrown) {
-    throw new StartRefused(
-      1,
-      `cannot listen on ${at.host}:${at.port}: ${reasonOf(thrown)}; choose another with --set ${setting}=N`,
-    );
+    const isTaken = thrown instanceof Error && "code" in thrown && thrown.code === "EADDRINUSE";
+    const why = isTaken ? "another process has this port" : reasonOf(thrown);
+    throw new StartRefused(1, `cannot listen on ${at.host}:${at.port}: ${why}; choose another with --set ${setting}=N`);
   }
 };
 

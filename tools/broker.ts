@@ -1,9 +1,9 @@
 /** `bun run broker start|stop|status [--port P]`: a real single-node Apache Kafka on loopback, in the background. */
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { brokerCache, provideBroker } from "./broker/jars.ts";
 import { isRunning, isServing, launchBroker, prepareBroker, stopBroker, untilServing } from "./broker/node.ts";
+import { readWords, refuseWords } from "./words.ts";
 
 const usage = `bun run broker start|stop|status [--port P]
 
@@ -16,18 +16,11 @@ const usage = `bun run broker start|stop|status [--port P]
 
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
-const parse = () => {
-  try {
-    return parseArgs({
-      args: process.argv.slice(2),
-      options: { port: { type: "string", default: "9092" }, help: { type: "boolean", default: false } },
-      allowPositionals: true,
-    });
-  } catch (thrown) {
-    say(thrown instanceof Error ? thrown.message : String(thrown));
-    process.exit(2);
-  }
-};
+const parse = () =>
+  readWords("broker", {
+    options: { port: { type: "string", default: "9092" }, help: { type: "boolean", default: false } },
+    allowPositionals: true,
+  });
 
 const main = async (): Promise<number> => {
   const { values, positionals } = parse();
@@ -37,14 +30,10 @@ const main = async (): Promise<number> => {
     say(usage.trimEnd());
     return 0;
   }
-  if (!["start", "stop", "status"].includes(command) || positionals.length > 1) {
-    say(`expected start, stop or status, not "${positionals.join(" ")}"\n${usage.trimEnd()}`);
-    return 2;
-  }
-  if (!Number.isInteger(port) || port < 1 || port > 65_535) {
-    say(`--port ${values.port}: expected a number from 1 to 65535`);
-    return 2;
-  }
+  if (!["start", "stop", "status"].includes(command) || positionals.length > 1)
+    return refuseWords("broker", `expected start, stop or status, not "${positionals.join(" ")}"`);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535)
+    return refuseWords("broker", `--port takes a number from 1 to 65535, not "${values.port}"`);
   const directory = join(brokerCache, `broker-${port}`);
   const pidFile = join(directory, "broker.pid");
   const address = `127.0.0.1:${port}`;

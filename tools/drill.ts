@@ -5,17 +5,17 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { delay, systemClock } from "../runtime/clock.ts";
 import { readEnds } from "./drill/ends.ts";
 import { compareBlocks, quantile } from "./drill/figures.ts";
 import { cameraOf, cameraPath, clustererPath, createKills, type Kills, rootStages, trackerPath } from "./drill/kills.ts";
 import { type Plant, startPlant } from "./drill/plant.ts";
 import { waitFor } from "./drill/wait.ts";
+import { readWords } from "./words.ts";
 
 const usage = `bun run drill [--cameras 50] [--fps 2] [--rounds 5] [--block 6] [--seed 1]
 `;
-const { values } = parseArgs({
+const { values } = readWords("drill", {
   options: {
     cameras: { type: "string", default: "50" },
     fps: { type: "string", default: "2" },

@@ -4,12 +4,12 @@
  */
 import { readdir, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { parseArgs } from "node:util";
 import { delay, systemClock } from "../runtime/clock.ts";
+import { readWords } from "./words.ts";
 
 const usage = `bun run soak --clip FILE --model FILE [--cameras 8] [--minutes 30] [--report FILE]
 `;
-const { values } = parseArgs({
+const { values } = readWords("soak", {
   options: {
     clip: { type: "string" },
     model: { type: "string" },

@@ -53,7 +53,10 @@ const isBelow = (directory: string, path: string): boolean => {
 
 const checkFile = async (url: string, policy: AddressPolicy, ports: AddressPorts): Promise<MediaAddress> => {
   const dirs = policy.mediaDirs.map((dir) => resolve(dir));
-  const outside = refused(url, `files are taken from below ${dirs.join(", ")} only; add its directory to cameras.mediaDirs`);
+  const outside = new Fault(
+    "source_refused",
+    `${maskUrl(url).slice(0, 200)} is not below ${dirs.join(" or ")}; add its directory to cameras.mediaDirs`,
+  );
   let named: string;
   try {
     named = url.toLowerCase().startsWith("file://") ? fileURLToPath(url) : url.slice("file:".length);

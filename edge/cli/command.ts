@@ -148,7 +148,7 @@ const readWords = (command: Command, words: readonly string[]): { values: Values
       ),
     });
   } catch (thrown) {
-    throw refusalOf(command.name, reasonOf(thrown).split(". ")[0] ?? "");
+    throw refusalOf(command.name, reasonOf(thrown).split(/\.\s/)[0] ?? "");
   }
 };
 

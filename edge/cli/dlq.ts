@@ -1,11 +1,11 @@
 /** `vedette dlq`: what was set aside, and putting it back into its topic. */
 
 import { z } from "zod";
-import type { DeadLetter } from "../../protocols/dead-letter.ts";
+import { DeadLetter } from "../../protocols/dead-letter.ts";
 import type { Bus, BusRecord } from "../../runtime/bus.ts";
 import { Fault } from "../../runtime/errors.ts";
 import { readLetter, replayOf } from "../dead-letters.ts";
-import { type Command, exit, type Given, type Option, type Session, serverOptions } from "./command.ts";
+import { type Command, exit, type Given, type Option, type Session, serverOptions, usageFault } from "./command.ts";
 import { logHolder, openLog } from "./records/embedded.ts";
 import { declaredTopics, openRecords, type Records } from "./records.ts";
 import { connectServer } from "./server.ts";
@@ -39,6 +39,8 @@ const lettersOf = async (records: Records, topic: string, wanted: Wanted, limit:
   return found;
 };
 
+const dispositions = DeadLetter.schema.shape.disposition.options;
+
 /** Dead letters, oldest first; of `topic` (by either name) and `disposition` when given. */
 const findLetters = async (given: Given, session: Session): Promise<Found[]> => {
   const named = given.text("topic");
@@ -46,6 +48,8 @@ const findLetters = async (given: Given, session: Session): Promise<Found[]> => 
   if (names.length === 0)
     throw new Fault("not_found", `there are no dead letters of ${named}: there are those of ${deadTopics.join(", ")}`);
   const disposition = given.text("disposition");
+  if (disposition !== undefined && !dispositions.some((known) => known === disposition))
+    throw usageFault(`--disposition takes ${dispositions.join(", ")}, not ${JSON.stringify(disposition)}`);
   const id = given.text("id");
   const limit = given.number("limit", { from: 1, to: limitMax }) ?? limitDefault;
   const wanted: Wanted = (letter) =>

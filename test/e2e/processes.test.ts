@@ -82,5 +82,5 @@ test("what ends the start is shown", async () => {
   await using it = await setUp();
   const { status, err } = await it.vedette("up", "--set", `server.port=${taken.port}`);
   expect(status).toBe(1);
-  expect(err).toContain(`cannot listen on 127.0.0.1:${taken.port}`);
+  expect(err).toContain(`cannot listen on 127.0.0.1:${taken.port}: another process has this port; `);
 }, 30_000);

@@ -1,9 +1,9 @@
 /** `bun run sim`: many simulated runs, with progress; ends with 1 and a line for each seed that failed. */
-import { parseArgs } from "node:util";
 import { systemClock } from "../../runtime/clock.ts";
 import { describeMix, mixOf } from "../support/sim/faults.ts";
 import { notice, plantedBugs } from "../support/sim/planted.ts";
 import { simulate } from "../support/sim/simulate.ts";
+import { readWords, refuseWords } from "../../tools/words.ts";
 import type { Played, Range } from "./worker.ts";
 
 const usage = `bun run sim [--seeds N] [--from M] [--jobs J] | --seed S | --planted
@@ -14,7 +14,7 @@ const usage = `bun run sim [--seeds N] [--from M] [--jobs J] | --seed S | --plan
   --planted   which seed notices each planted bug, as a table
 `;
 
-const { values } = parseArgs({
+const { values } = readWords("sim", {
   options: {
     seeds: { type: "string", default: "1000" },
     from: { type: "string", default: "1" },
@@ -29,8 +29,7 @@ const say = (text: string) => void process.stdout.write(`${text}\n`);
 const positive = (name: "seeds" | "from" | "jobs"): number => {
   const number = Number(values[name]);
   if (Number.isSafeInteger(number) && number > 0) return number;
-  process.stderr.write(`--${name} must be a whole number above 0, not ${values[name]}\n`);
-  process.exit(2);
+  return refuseWords("sim", `--${name} takes a whole number above 0, not ${JSON.stringify(values[name])}`);
 };
 
 const one = async (seed: number): Promise<boolean> => {

@@ -269,7 +269,7 @@ describe("refusals", () => {
       set: ["detector.iuo=1", "x"],
     });
     expect(lines.map((line) => line.split(": ").slice(0, 2).join(": "))).toEqual([
-      "--set detector.iuo: detector.iuo",
+      "--set detector.iuo: unknown key; did you mean iou",
       "--set x: expected --set section.key=value",
       "site.yaml:1: kafka.acks",
       "site.yaml:2: tasks.cooldownMs",

@@ -17,6 +17,7 @@ describe("the words of a command line", () => {
     ["a missing option", ["camera", "add", "--id", "3"], /--name is missing; see bun run vedette camera add --help/],
     ["an unknown option", ["tail", "--colour"], /Unknown option '--colour'; see/],
     ["an option of another action", ["camera", "remove", "--id", "1", "--fps", "2"], /--fps is not for camera remove/],
+    ["a value like an option", ["drive", "--count", "-1"], /Option '--count' argument is ambiguous; see/],
     ["a word too many", ["tail", "x"], /x is one word too many/],
   ])("%s is refused with 64 and one line", (_what, words, says) => {
     let thrown: unknown = null;

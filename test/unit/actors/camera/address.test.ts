@@ -100,7 +100,7 @@ describe("hosts", () => {
 });
 
 describe("files", () => {
-  const outside = "files are taken from below /media only; add its directory to cameras.mediaDirs";
+  const outside = " is not below /media; add its directory to cameras.mediaDirs";
   const rows: [string, string, string][] = [
     ["a path below an allowed directory", "file:/media/a.avi", "file /media/a.avi"],
     ["a file URL", "file:///media/a.avi", "file /media/a.avi"],
