@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { systemClock } from "../runtime/clock.ts";
 import { fastLevels } from "./levels.ts";
 import { run } from "./process.ts";
+import { readWords } from "./words.ts";
 
 type Step = { readonly name: string; readonly args: readonly string[] };
 
@@ -20,8 +21,16 @@ const statics: readonly Step[] = [
 const root = join(import.meta.dirname, "..");
 const atOnce = 2;
 const stepMs = 300_000;
-/** `--static` leaves the tests out, for those who run all of them next. */
-const waiting = [...(process.argv.includes("--static") ? [] : tests), ...statics];
+const usage = `bun run check [--static]
+
+  --static   without the tests, for those who run all of them next
+`;
+const { values } = readWords("check", { options: { static: { type: "boolean" }, help: { type: "boolean", short: "h" } } });
+if (values.help) {
+  process.stdout.write(usage);
+  process.exit(0);
+}
+const waiting = [...(values.static ? [] : tests), ...statics];
 const stepCount = waiting.length;
 let failures = 0;
 

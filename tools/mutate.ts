@@ -4,10 +4,10 @@
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
-import { parseArgs } from "node:util";
 import { type Mutant, scoreOf, survivorText, type Tally, tallyOf } from "./mutate/report.ts";
 import { hosts } from "./portable.ts";
 import { run } from "./process.ts";
+import { readWords } from "./words.ts";
 
 type Target = {
   readonly sources: readonly string[];
@@ -100,7 +100,7 @@ const options = {
 } as const;
 
 const main = async (): Promise<number> => {
-  const { values, positionals } = parseArgs({ args: process.argv.slice(2), options, allowPositionals: true });
+  const { values, positionals } = readWords("mutate", { options, allowPositionals: true });
   if (values.help) {
     say(usage.trimEnd());
     return 0;

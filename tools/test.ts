@@ -6,12 +6,12 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { isAbsolute, join, relative } from "node:path";
-import { parseArgs } from "node:util";
 import { systemClock } from "../runtime/clock.ts";
 import { type Failure, readJunit, sumTallies, type Tally } from "./junit.ts";
 import { fastLevels, filesOf, type Level, levels } from "./levels.ts";
 import { run } from "./process.ts";
 import { followTests } from "./test-progress.ts";
+import { readWords } from "./words.ts";
 
 const levelNames = [...new Set(levels.map(({ name }) => name))].join(", ");
 const usage = `bun run test [--fast] [--level NAME]... [--limit S] [--randomize] [--seed N] [PATH]...
@@ -88,14 +88,7 @@ const options = {
   help: { type: "boolean", default: false },
 } as const;
 
-const parse = () => {
-  try {
-    return parseArgs({ args: process.argv.slice(2), options, allowPositionals: true });
-  } catch (thrown) {
-    say(thrown instanceof Error ? thrown.message : String(thrown));
-    process.exit(2);
-  }
-};
+const parse = () => readWords("test", { options, allowPositionals: true });
 
 const main = async (): Promise<number> => {
   const { values, positionals } = parse();

@@ -1,9 +1,9 @@
 /** `bun run sim`: many simulated runs, with progress; ends with 1 and a line for each seed that failed. */
 import { systemClock } from "../../runtime/clock.ts";
+import { readWords, refuseWords } from "../../tools/words.ts";
 import { describeMix, mixOf } from "../support/sim/faults.ts";
 import { notice, plantedBugs } from "../support/sim/planted.ts";
 import { simulate } from "../support/sim/simulate.ts";
-import { readWords, refuseWords } from "../../tools/words.ts";
 import type { Played, Range } from "./worker.ts";
 
 const usage = `bun run sim [--seeds N] [--from M] [--jobs J] | --seed S | --planted
