@@ -4,7 +4,7 @@
  */
 import type { AssessmentTask } from "../protocols/task.ts";
 import { topics } from "../protocols/topics.ts";
-import type { AssessmentResult } from "../protocols/verdict.ts";
+import type { AssessmentResult, TaskAssessed } from "../protocols/verdict.ts";
 import { actor } from "../runtime/actor.ts";
 import type { Clock } from "../runtime/clock.ts";
 import type { Metrics } from "../runtime/metrics.ts";
@@ -42,7 +42,7 @@ export type SchedulerReceives =
   | AssessmentTask
   /** Said by the owner before of a partition that came. */
   | AssessmentResult
-  | { readonly type: "task.assessed"; readonly result: AssessmentResult; readonly imageBytes: number }
+  | TaskAssessed
   | { readonly type: "task.abandoned"; readonly taskId: string; readonly reason: string }
   | { readonly type: "report" }
   | { readonly type: "keep" };
@@ -102,7 +102,7 @@ export const scheduler = actor<SchedulerArgs, State, SchedulerReceives, Assessme
       const imageBytes = task.image.byteLength;
       ctx.pipe(
         (signal) => model.assess(held, signal),
-        (result) => ({ type: "task.assessed", result: withEvidence(result, held.image), imageBytes }),
+        (result) => ({ ...withEvidence(result, held.image), type: "task.assessed", imageBytes }),
         (reason) => ({ type: "task.abandoned", taskId: task.taskId, reason: String(reason) }),
       );
       return { ...state, held: state.held + 1, heldBytes: state.heldBytes + imageBytes };
@@ -115,7 +115,8 @@ export const scheduler = actor<SchedulerArgs, State, SchedulerReceives, Assessme
 
     // A task delivered again while it was under way comes here twice and is said twice, under one id: what is settled must
     // have been said, and whether the first saying is durable yet is not known here.
-    "task.assessed": (state, { result, imageBytes }, ctx) => {
+    "task.assessed": (state, { imageBytes, ...assessed }, ctx) => {
+      const result: AssessmentResult = { ...assessed, type: "assessment.result" };
       ctx.emit(result);
       const counted = seen(state, result, ctx.monotonicMs()) ? state : ended(state, result, ctx.monotonicMs());
       return { ...counted, held: state.held - 1, heldBytes: state.heldBytes - imageBytes };

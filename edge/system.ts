@@ -13,6 +13,7 @@ import { FrameCaptured, FrameDelivered, FrameDetected, FrameTracked } from "../p
 import type { Tagged } from "../protocols/message.ts";
 import type { TopicDefinition } from "../protocols/topic.ts";
 import { topics } from "../protocols/topics.ts";
+import { TaskAssessed } from "../protocols/verdict.ts";
 import { addressOf } from "../runtime/actor.ts";
 import type { Clock } from "../runtime/clock.ts";
 import { systemDispatcher } from "../runtime/dispatcher.ts";
@@ -62,7 +63,7 @@ export type Running = {
 const allTopics: readonly TopicDefinition<never>[] = Object.values(topics);
 const everyTopic = [...allTopics, alertNotifications, ...[topics.detections, topics.tasks, topics.results].map(deadLettersOf)];
 /** What travels between actors of one process only: known to the codec, each costs a few microseconds and not tens. */
-const inProcess = [FrameDelivered, FrameCaptured, FrameDetected, FrameTracked, LiveDetection, CameraStatus];
+const inProcess = [FrameDelivered, FrameCaptured, FrameDetected, FrameTracked, LiveDetection, CameraStatus, TaskAssessed];
 /** Shutdown budget (rule 27): work in hand is finished for so long of ten seconds. */
 const drainMs = 6_000;
 /** Where no camera waits for the model, those that run come first: to load it takes all cores for a while. */

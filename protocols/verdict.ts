@@ -57,6 +57,13 @@ export const AssessmentResult = message("assessment.result", "The outcome of one
 });
 export type AssessmentResult = Infer<typeof AssessmentResult>;
 
+/** Within the scheduler alone: a mailbox holds it before the result is written. */
+export const TaskAssessed = message("task.assessed", "An assessment has ended.", {
+  ...AssessmentResult.schema.shape,
+  imageBytes: z.int().min(0).describe("Of the task's picture, which was kept until then"),
+});
+export type TaskAssessed = Infer<typeof TaskAssessed>;
+
 export const RiskUpdate = message("risk_update", "What is known of one frame's groups; the last revision is final.", {
   id: z.string(),
   messageId: MessageId,

@@ -99,6 +99,24 @@ const objectLines = ({ detectedObjects }: AssessmentTask): string => {
   return [...lines, ...(left > 0 ? [`- (+${left})`] : [])].join("\n") || "- none";
 };
 
+/** The texts between the places, and each place's name after the text before it; by the template's own text. */
+const piecesOf = new Map<string, readonly string[]>();
+const piecesMax = 16;
+/** In one pass: a value that holds a place's name stays as it is. */
+const filled = (text: string, values: Record<Place, string>): string => {
+  let pieces = piecesOf.get(text);
+  if (!pieces) {
+    pieces = text.split(/\{\{(\w+)\}\}/);
+    if (piecesOf.size < piecesMax) piecesOf.set(text, pieces);
+  }
+  let all = "";
+  for (let at = 0; at < pieces.length; at++) {
+    const piece = pieces[at] ?? "";
+    all += at % 2 === 0 ? piece : values[piece as Place]; // checked when the template was read
+  }
+  return all;
+};
+
 export const renderPrompt = (template: PromptTemplate, task: AssessmentTask): Prompt => {
   const { groupIndex, groupMetadata, image, detectedObjects } = task;
   const classes = groupMetadata.classes.map((name) => quoted(name, 64)).join(",");
@@ -111,9 +129,7 @@ export const renderPrompt = (template: PromptTemplate, task: AssessmentTask): Pr
     objects: objectLines(task),
     ids: whole(detectedObjects.slice(0, objectsMax).map(({ trackId }) => trackId)),
   };
-  // In one pass: a value that holds a place's name stays as it is.
-  const fill = (text: string) => text.replace(/\{\{(\w+)\}\}/g, (_, place: Place) => values[place]);
-  return { system: fill(template.system), user: fill(template.user) };
+  return { system: filled(template.system, values), user: filled(template.user, values) };
 };
 
 /** The turns after the question, for an answer that could not be read: the answer as it came, and what is wrong with it. */
