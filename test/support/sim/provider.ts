@@ -20,6 +20,43 @@ export type ProviderPorts = {
   readonly chance: (probability: number) => boolean;
   /** Hears of each call as it is sent. */
   readonly sent: (group: QuotaName, atMs: number) => void;
+  readonly violated: (says: string) => void;
+  /** Tasks of which some process was told that their answer is stored; outlives processes. */
+  readonly answered: Set<string>;
+};
+
+/** The task of a stored answer; null for other facts. */
+const taskOf = (key: string): string | null => (key.startsWith("answer:") ? key.slice("answer:".length) : null);
+
+/**
+ * Judges that no call is made for a task whose answer is stored. It need not be known where the store did not say so: it failed,
+ * it has not answered yet, or it was asked before the answer was there.
+ */
+const watchAnswers = ({ store, violated, answered }: Pick<ProviderPorts, "store" | "violated" | "answered">) => {
+  const excused = new Set<string>();
+  const watched: Store = {
+    ...store,
+    async get(key) {
+      const taskId = taskOf(key);
+      if (taskId === null) return store.get(key);
+      excused.add(taskId);
+      const wasThere = answered.has(taskId);
+      const bytes = await store.get(key);
+      if (wasThere) excused.delete(taskId);
+      return bytes;
+    },
+    async put(facts) {
+      await store.put(facts);
+      for (const { key } of facts) {
+        const taskId = taskOf(key);
+        if (taskId !== null) answered.add(taskId);
+      }
+    },
+  };
+  const called = (taskId: string) => {
+    if (answered.has(taskId) && !excused.has(taskId)) violated(`${taskId} was paid for again, though its answer is stored`);
+  };
+  return { watched, called };
 };
 
 /** Each account has its own limits; the second is the smaller. */
@@ -37,8 +74,9 @@ const garbles: readonly (() => Response)[] = [
 const answer = () => Response.json({ choices: [{ message: { content: '{"riskLevel":"low","confidence":0.5}' } }] });
 
 const provider =
-  (faults: Faults, { clock, random, chance, sent }: ProviderPorts): Fetch =>
-  async (url, { signal }) => {
+  (faults: Faults, { clock, random, chance, sent }: ProviderPorts, called: (taskId: string) => void): Fetch =>
+  async (url, { signal, headers }) => {
+    called(new Headers(headers).get("x-client-request-id") ?? "");
     sent(new URL(url).hostname === "main" ? "main" : "spare", clock.monotonicMs());
     const hangs = chance(faults.llmTimeout);
     await delay(clock, hangs ? 60_000 : 200 + randomInt(random, 3_000), signal ?? undefined);
@@ -48,7 +86,8 @@ const provider =
   };
 
 export const modelScheduler = (faults: Faults, deadlineMs: number, ports: ProviderPorts): readonly ChildSpec[] => {
-  const { clock, store, metrics } = ports;
+  const { clock, metrics } = ports;
+  const { watched, called } = watchAnswers(ports);
   const groups = Object.entries(quotas).map(([name, limits]) =>
     aQuotaGroup(name, {
       baseUrl: `http://${name}/v1`,
@@ -67,9 +106,9 @@ export const modelScheduler = (faults: Faults, deadlineMs: number, ports: Provid
     maxConcurrent: 5, // few, so that tasks wait for one another
     timeoutMs: 5_000,
     deadlineMs,
-    fetch: provider(faults, ports),
+    fetch: provider(faults, ports, called),
     clock,
-    store,
+    store: watched,
     metrics,
   };
   return [stageTaking(topics.tasks, scheduler, { args })];

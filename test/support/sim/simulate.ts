@@ -110,6 +110,7 @@ export const simulate = async (seed: number, options: SimulateOptions = {}): Pro
   const cameras = createCameras({ random, clock });
 
   const metrics = createMetrics();
+  const answered = new Set<string>();
 
   let process: Process | null = null;
   let processes = 0;
@@ -131,9 +132,11 @@ export const simulate = async (seed: number, options: SimulateOptions = {}): Pro
     return modelScheduler(faults, deadlineMs, {
       clock,
       random,
-      store,
+      store: troubledStore(store, faults.storeFailure, { clock, random, chance }),
       metrics,
       chance,
+      violated: ledger.violated,
+      answered,
       // The limits outlive a restart of the actor: they are judged over the whole process.
       sent: (group, atMs) => ledger.sawSend(group, isRemembered ? "all" : String(process), atMs),
     });
