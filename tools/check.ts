@@ -13,7 +13,7 @@ const tests: readonly Step[] = fastLevels.map(({ name }) => ({
   args: [join(import.meta.dirname, "test.ts"), "--fast", "--level", name],
 }));
 const statics: readonly Step[] = [
-  { name: "types", args: [...bunx, "tsc", "-p", "."] },
+  { name: "types", args: [...bunx, "tsc", "-p", ".", "--incremental", "--tsBuildInfoFile", ".cache/types.tsbuildinfo"] },
   { name: "lint and format", args: [...bunx, "biome", "check", "--error-on-warnings"] },
   { name: "dead code", args: [...bunx, "knip", "--no-progress"] },
 ];

@@ -22,8 +22,8 @@ export type Level = {
 const minuteMs = 60_000;
 /** Integration and e2e tests whose path says that they take a Kafka broker. */
 const onKafka = /kafka/;
-/** Simulations of minutes of load, of each planted bug, of each act at the junction and in another process. */
-const longRuns = /^test\/sim\/(admission|planted|portable|quota)\./;
+/** Simulations of minutes of load, of each planted bug, of the acts at the junction and in another process. */
+const longRuns = /^test\/sim\/(admission|planted|portable|quota|risk-now)\./;
 
 const tidy: Level = { name: "tidy", glob: "test/tidy.test.ts", timeoutMs: minuteMs, isPure: true };
 const unit: Level = { name: "unit", glob: "test/unit/**/*.test.ts", timeoutMs: 4 * minuteMs, isPure: true };

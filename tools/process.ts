@@ -13,6 +13,8 @@ export type RunOptions = {
   /** Gets the output line by line as it comes, which is then not collected. */
   readonly line?: (text: string) => void;
   readonly cwd?: string;
+  /** Beside what this process has. */
+  readonly env?: Readonly<Record<string, string>>;
 };
 
 const isWindows = process.platform === "win32";
@@ -57,6 +59,7 @@ export const run = (command: string, args: readonly string[], options: RunOption
     const child = spawn(command, args, {
       stdio: ["ignore", "pipe", "pipe"],
       detached: !isWindows,
+      env: { ...process.env, ...options.env },
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     });
     running.add(child);

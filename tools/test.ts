@@ -16,7 +16,8 @@ import { readWords } from "./words.ts";
 const levelNames = [...new Set(levels.map(({ name }) => name))].join(", ");
 const usage = `bun run test [--fast] [--level NAME]... [--limit S] [--randomize] [--seed N] [PATH]...
 
-  --fast        only what takes seconds: ${fastLevels.map(({ name }) => name).join(", ")} without its long runs
+  --fast        only what takes seconds: ${fastLevels.map(({ name }) => name).join(", ")} without its long runs, and
+                properties tried a quarter as often
   --level NAME  only this level, more by repeating: ${levelNames}
   --limit S     ends after so many seconds; what had not run by then has failed
   --randomize   tests in random order; bun prints the seed
@@ -47,19 +48,26 @@ const commandOf = (
   return [process.execPath, [...args, ...files.map((file) => `./${file}`)]];
 };
 
+type LevelRun = {
+  readonly folder: string;
+  readonly leftMs: number;
+  readonly env: Readonly<Record<string, string>>;
+  readonly say: (text: string) => void;
+};
+
 const labelOf = ({ name, host }: Level): string => (host ? `${name} (${host.name})` : name);
 
 const runLevel = async (
   level: Level,
   files: readonly string[],
   flags: readonly string[],
-  { folder, leftMs, say }: { readonly folder: string; readonly leftMs: number; readonly say: (text: string) => void },
+  { folder, leftMs, env, say }: LevelRun,
 ): Promise<Result> => {
   const label = labelOf(level);
   const report = join(folder, `${label}.xml`);
   const progress = followTests(say);
   const timeoutMs = Math.min(level.timeoutMs, leftMs);
-  const outcome = await run(...commandOf(level, files, flags, report), { timeoutMs, line: progress.line, cwd: root });
+  const outcome = await run(...commandOf(level, files, flags, report), { timeoutMs, line: progress.line, cwd: root, env });
   // A process that crashed or was ended wrote none: what it printed must do, and its end is a failure of its own.
   const isWhole = existsSync(report);
   const tally = isWhole ? readJunit(readFileSync(report, "utf8")) : progress.tally();
@@ -110,6 +118,7 @@ const main = async (): Promise<number> => {
   const wanted = positionals.map((path) => (isAbsolute(path) ? relative(root, path) : path).replace(/^\.\//, ""));
   const chosen = (values.fast ? fastLevels : levels).filter(({ name }) => names.length === 0 || names.includes(name));
   const flags = [...(values.randomize ? ["--randomize"] : []), ...(values.seed === undefined ? [] : [`--seed=${values.seed}`])];
+  const env: Readonly<Record<string, string>> = values.fast ? { FAST_TESTS: "1" } : {};
   const folder = mkdtempSync(join(tmpdir(), "vedette-test-"));
   const endMs = systemClock.monotonicMs() + limitMs;
   const nothing: Tally = { passed: 0, failures: [], skipped: [] };
@@ -120,7 +129,7 @@ const main = async (): Promise<number> => {
     const reason = (await level.provide?.()) ?? null;
     const leftMs = endMs - systemClock.monotonicMs();
     if (leftMs <= 0) return { tally: nothing, troubles: [`${labelOf(level)}: not begun, the time was up`] };
-    if (reason === null) return runLevel(level, files, flags, { folder, leftMs, say });
+    if (reason === null) return runLevel(level, files, flags, { folder, leftMs, env, say });
     const skipped = (level.host ? [level.name] : files).map((what) => `${what}: ${reason}`);
     return { tally: { ...nothing, skipped }, troubles: [] };
   };

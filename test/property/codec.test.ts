@@ -17,10 +17,11 @@ import {
 } from "../../tools/fuzz-codec/compare.ts";
 import { declared } from "../../tools/fuzz-codec/declared.ts";
 import { messageSample, texts } from "../../tools/fuzz-codec/sample.ts";
+import { runs } from "../support/runs.ts";
 
 const subjects = subjectsOf(declared.values());
 const seed = fc.nat(0x7fff_ffff);
-const inputs = 20_000;
+const inputs = runs(20_000);
 
 test(`${inputs} harmed, unfit and hostile inputs get the verdict of zod over the library, and none makes it throw`, () => {
   const found = Array.from({ length: inputs / inputsPerCase }, (_, index) => runCase(subjects, index)).find(

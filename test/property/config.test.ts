@@ -8,6 +8,7 @@ import { type ConfigOptions, loadConfig } from "../../config/load.ts";
 import { printConfig } from "../../config/print.ts";
 import { leafPaths } from "../../config/shape.ts";
 import { StartRefused } from "../../runtime/errors.ts";
+import { runs } from "../support/runs.ts";
 
 const root = mkdtempSync(join(tmpdir(), "vedette-config-property-"));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -60,7 +61,7 @@ test("an example with any cut and any insertion loads or is refused", () => {
       const index = at % text.length;
       outcomeOf(text.slice(0, index) + added + text.slice(index + cut), kind);
     }),
-    { numRuns: 300 },
+    { numRuns: runs(300) },
   );
 });
 
@@ -90,7 +91,7 @@ test("a tree of any values at the schema's own keys, and of the seeds', loads or
     fc.property(tree, as, (value, kind) => {
       outcomeOf(stringify(value), kind);
     }),
-    { numRuns: 300 },
+    { numRuns: runs(300) },
   );
 });
 
@@ -106,6 +107,6 @@ test("any text of a variable or of --set loads or is refused", () => {
       const name = where.replaceAll(".", "__").replace(/[A-Z]/g, (letter) => `_${letter}`);
       outcome({ environment: { [`VEDETTE__${name.toUpperCase()}`]: value } });
     }),
-    { numRuns: 300 },
+    { numRuns: runs(300) },
   );
 });

@@ -16,6 +16,7 @@ import detection from "../fixtures/seed/kafka-detection.json" with { type: "json
 import result from "../fixtures/seed/kafka-result.json" with { type: "json" };
 import failed from "../fixtures/seed/kafka-result-failed.json" with { type: "json" };
 import task from "../fixtures/seed/kafka-task.json" with { type: "json" };
+import { runs } from "../support/runs.ts";
 
 const form = originalForm({ deadlineMs: 10_000 });
 const cases = [
@@ -74,23 +75,23 @@ describe.each(cases.map(([topic, samples]) => [topic.name, topic, samples] as co
   test("their records with things changed, and harmed bytes", () => {
     const random = seededRandom(11);
     let taken = 0;
-    const runs = 4_000;
-    for (let run = 0; run < runs; run++) {
+    const tries = runs(4_000);
+    for (let run = 0; run < tries; run++) {
       const sample = samples[run % samples.length];
       const changed = run % 3 === 0 ? perturb(perturb(sample, random), random) : perturb(sample, random);
       const bytes = new TextEncoder().encode(textOf(changed));
       if (judge(run % 4 === 0 ? mutate(bytes, random) : bytes)) taken++;
     }
     // Neither is all refused nor all taken.
-    expect(taken).toBeGreaterThan(runs / 20);
-    expect(taken).toBeLessThan(runs);
+    expect(taken).toBeGreaterThan(tries / 20);
+    expect(taken).toBeLessThan(tries);
   }, 60_000);
 
   test("whatever of ours is written is read as itself", () => {
     const random = seededRandom(12);
     const body = messageFormOf(definition);
     if (body === null) throw new Error("a declared message has a form");
-    for (let run = 0; run < 300; run++) {
+    for (let run = 0; run < runs(300); run++) {
       const message = asMade(messageSample(body, random, texts));
       const written = form.write(name, definition.type, codec.encode(message));
       if (written === null) throw new Error("a message of the topic has such a form");
