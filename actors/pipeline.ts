@@ -7,7 +7,8 @@
  *
  *   ─▶ a mailbox of this process      ═▶ a durable topic, see `protocols/topics.ts`
  *
- * Children start in the order written here, sinks before sources, and stop in reverse.
+ * Children start in the order written here, sinks before sources, and stop in reverse. A `stage` is one actor, `stageTaking` one
+ * that reads a topic, `dynamic` makes a child for each key (here: for each camera); `tells` names all that a stage may write to.
  */
 import type { FrameCaptured, FrameDetected, FrameTracked } from "../protocols/frame.ts";
 import { topics } from "../protocols/topics.ts";

@@ -90,7 +90,8 @@ export const createApp = (ports: EdgePorts): EdgeApp => {
     refuseForeignPage({ method: c.req.method, url, headers }, principal ?? nobody, settings);
     if (!principal && !isOpenPath(c.req.path)) {
       log.debug("client.refused", { path: c.req.path, reason: "no valid token" });
-      throw new Fault("unauthorized", "send Authorization: Bearer with a token of auth.tokens, or log in on the dashboard");
+      const why = headers.has("authorization") ? "the token is not known: " : "";
+      throw new Fault("unauthorized", `${why}send Authorization: Bearer with a token of auth.tokens, or log in on the dashboard`);
     }
     c.set("principal", principal ?? nobody);
     await next();

@@ -3,7 +3,7 @@
 import type { RiskLevel } from "../../protocols/ids.ts";
 import type { Verdict } from "../../protocols/verdict.ts";
 import { element } from "./dom.ts";
-import { type FeedEntry, isShown, type Model } from "./model.ts";
+import { type FeedEntry, isShown, type Model, rankOf } from "./model.ts";
 import { isWord, say, timeOfDay } from "./text.ts";
 
 const assessor = ({ assessedBy }: Verdict): string =>
@@ -27,10 +27,13 @@ const verdictOf = (verdict: Verdict): HTMLElement => {
   return element("div", { class: "verdict" }, ...(verdict.description ? [said] : []), metaOf(verdict));
 };
 
+/** Worst first; what failed may be anything, so it stands above the harmless. */
+const weightOf = ({ riskLevel }: Verdict): number => (riskLevel === null ? 0.5 : rankOf(riskLevel));
+
 /** What is said of several groups in the same words is said once, with their number. */
 const verdictsOf = (results: readonly Verdict[]): HTMLElement[] => {
   const alike = new Map<string, { readonly verdict: Verdict; count: number }>();
-  for (const verdict of results) {
+  for (const verdict of results.toSorted((one, other) => weightOf(other) - weightOf(one))) {
     const { description, status, assessedBy, riskTypes, tamper, pictureText } = verdict;
     const key = JSON.stringify([description, status, verdict.verdict, assessedBy, riskTypes, tamper, pictureText]);
     const found = alike.get(key);

@@ -78,7 +78,10 @@ const avoidedItem = ({ avoided }: QuotaPage): HTMLElement => {
     "section",
     {},
     element("h3", { text: say("callsAvoided", { n: numberText(total) }) }),
-    element("p", { class: "meta", text: rows.map(({ reason, count }) => `${reason} ${numberText(count)}`).join(" · ") }),
+    element("p", {
+      class: "meta",
+      text: rows.map(({ reason, count }) => `${wordText(reason)} ${numberText(count)}`).join(" · "),
+    }),
   );
 };
 
