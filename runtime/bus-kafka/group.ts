@@ -66,7 +66,7 @@ const stopLimitMs = 10_000;
 const watchfulSessionMs = 10_000;
 const watchfulHeartbeatMs = 1_000;
 
-/** With all its partitions paused kafkajs rests for `fetchMaxWaitMs`: a reader that is at work has room again sooner. */
+/** A partition that is resumed waits for the fetch of the others, up to `fetchMaxWaitMs`: a reader that is at work has room again sooner. */
 const roomWaitMs = 100;
 
 const watchful = (limits: GroupLimits): GroupLimits => ({

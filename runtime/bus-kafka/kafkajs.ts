@@ -4,7 +4,8 @@
  * Its request queue re-arms a timer for ever, with a negative delay: about a thousand timers a second for each idle
  * connection (tulios/kafkajs 1751, 1704, 1556). And a member of a group joins again without a word to the program, which
  * then cannot finish and commit what it holds; here an assigner may say what comes before. And most of its time for a record
- * with headers goes into small buffers: `record-codec.ts` and `batch-codec.ts` take that part over.
+ * with headers goes into small buffers: `record-codec.ts` and `batch-codec.ts` take that part over. And with all
+ * its partitions paused a member rests whatever happens: see `rest.ts`.
  */
 import { createRequire } from "node:module";
 import { zstdCompress, zstdDecompress } from "node:zlib";
@@ -13,6 +14,7 @@ import snappy from "kafkajs-snappy";
 import { systemClock } from "../clock.ts";
 import { type BatchPorts, batchDecoder, lighterBatch } from "./batch-codec.ts";
 import { encodeKafkaRecord } from "./record-codec.ts";
+import { mendRest } from "./rest.ts";
 
 /** The fields of kafkajs's RequestQueue that the mend reads. */
 type RequestQueue = { readonly pending: readonly unknown[]; readonly throttledUntil: number };
@@ -83,7 +85,9 @@ const kafkajs = inside("kafkajs") as typeof import("kafkajs");
 const queues = inside("kafkajs/src/network/requestQueue/index.js") as {
   prototype: { scheduleCheckPendingRequests?: Schedule };
 };
-const groups = inside("kafkajs/src/consumer/consumerGroup.js") as { prototype: { joinAndSync?: Join } };
+const groups = inside("kafkajs/src/consumer/consumerGroup.js") as {
+  prototype: { joinAndSync?: Join } & Parameters<typeof mendRest>[0];
+};
 
 const mendRequestQueue = (): void => {
   const schedule = queues.prototype.scheduleCheckPendingRequests;
@@ -116,6 +120,7 @@ const call = (zstd: Zstd, input: Buffer): Promise<Buffer> =>
 
 mendRequestQueue();
 tellBeforeJoining();
+mendRest(groups.prototype);
 addCodecs();
 
 /** What a fetch without a group answers, made into a batch as for a member of a group. */
