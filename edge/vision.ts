@@ -29,6 +29,17 @@ const camerasExpectedMin = 64;
  * heap and lets garbage grow in proportion to it, so that each slot costs memory although it may never be touched.
  */
 const poolMaxBytes = 2 ** 30;
+/**
+ * Of all simulated cameras together: their frames wait for no worker. So many carry them over a hold-up of some tenths of a second;
+ * in a longer one frames are let go before they wait, rather than after.
+ */
+const simulatedSlotsMax = 128;
+
+const slotsFor = (cameras: Config["cameras"]["list"], workers: number): number => {
+  const simulated = cameras.filter(({ url }) => url.startsWith("sim:")).length;
+  const ofSimulated = Math.min(2 * simulated, simulatedSlotsMax);
+  return Math.max(2 * camerasExpectedMin, 2 * (cameras.length - simulated) + ofSimulated) + 2 * workers;
+};
 /** Of a process without eyes, which only tries addresses out. */
 const slotsWithoutEyes = 2;
 
@@ -59,7 +70,7 @@ export const createVision = (
   const { cameras, detector, server } = config;
   const workers = detector.workers === "auto" ? defaultWorkers() : detector.workers;
   const { inputSize } = detector;
-  const wanted = hasEyes ? 2 * Math.max(camerasExpectedMin, cameras.list.length) + 2 * workers : slotsWithoutEyes;
+  const wanted = hasEyes ? slotsFor(cameras.list, workers) : slotsWithoutEyes;
   const { pictureBytes, inputBytes } = framePoolLayout(1, inputSize);
   const slots = Math.min(wanted, Math.floor(poolMaxBytes / (pictureBytes + inputBytes)));
   const frames = createFramePool(framePoolLayout(slots, inputSize));
