@@ -60,13 +60,14 @@ export const clusterer = actor<ClustererArgs, State, FrameTracked, DetectionResu
       const polygons = args.roi?.() ?? [];
       const seen = frame.objects.filter(({ bbox }) => isOfInterest(polygons, bbox, frame.imageWidth, frame.imageHeight));
       const objects = seen.map(detectedObject);
-      const findings = assess(scene, { ...frame, objects: seen });
+      const { mediaTimeMs, imageWidth, imageHeight } = frame;
+      const findings = assess(scene, { objects: seen, mediaTimeMs, imageWidth, imageHeight });
       const found = gather(objects, findings, { ...groupingDefaults, ...args.grouping });
       const members = found.map(({ group }) => group.memberIndices.map((index) => objects[index]?.trackId ?? -1));
-      const groupKeys = assignKeys(keys, members, frame.mediaTimeMs);
+      const groupKeys = assignKeys(keys, members, mediaTimeMs);
       const groups = found.map((each, index) => describe(each, index + 1, groupKeys[index] ?? "", objects));
 
-      const { cameraId, capturedAt, imageWidth, imageHeight, detectionLatency, modelType } = frame;
+      const { cameraId, capturedAt, detectionLatency, modelType } = frame;
       const maxRiskLevel = worstRisk(groups.map(({ riskLevel }) => riskLevel));
       const result: Omit<LiveDetection, "type"> = {
         messageId: uuidV7(ctx.nowMs(), ctx.random),
@@ -104,13 +105,12 @@ export const clusterer = actor<ClustererArgs, State, FrameTracked, DetectionResu
 /** Track ids count from 1 again in each run of the lane, so keys made of them must say which run. */
 const originOf = ({ cameraId, ownerEpoch, segment, seq }: FrameTracked): string => `${cameraId}|${ownerEpoch}|${segment}|${seq}`;
 
-const detectedObject = ({ class: className, confidence, bbox, trackId, velocity }: TrackedObject): DetectedObject => ({
-  class: className,
-  confidence,
-  bbox,
-  trackId,
-  ...(velocity ? { speed: Math.hypot(...velocity) } : {}),
-});
+/** Made for each road user of each frame, so without spreading. */
+const detectedObject = ({ class: className, confidence, bbox, trackId, velocity }: TrackedObject): DetectedObject => {
+  if (!velocity) return { class: className, confidence, bbox, trackId };
+  const [x, y] = velocity;
+  return { class: className, confidence, bbox, trackId, speed: Math.sqrt(x * x + y * y) };
+};
 
 const takeEvidence = (
   { args, rules, asked }: State,

@@ -40,11 +40,12 @@ export const tracker = actor<TrackerArgs, State, FrameDetected>({
       const segmentsBefore = order === "restart" ? (tracks.segment ?? 0) + 1 : state.segmentsBefore;
       const segment = segmentsBefore + frame.segment; // tracks of another segment are forgotten
 
-      const { detections, ...carried } = { ...frame, segment };
-      const { objects, overLimit, malformed } = trackFrame(tracks, { ...carried, detections });
+      const { detections, ...carried } = frame;
+      const { mediaTimeMs } = frame;
+      const { objects, overLimit, malformed } = trackFrame(tracks, { segment, mediaTimeMs, detections });
       dropped("detection", "track_limit", overLimit);
       dropped("detection", "malformed", malformed);
-      ctx.tell(args.clusterer, { ...carried, type: "frame.tracked", objects }, ctx.lease ?? undefined);
+      ctx.tell(args.clusterer, { ...carried, segment, type: "frame.tracked", objects }, ctx.lease ?? undefined);
       return { ...state, segmentsBefore, last: { ownerEpoch: frame.ownerEpoch, seq: frame.seq, capturedAt: frame.capturedAt } };
     },
   },
