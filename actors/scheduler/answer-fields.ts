@@ -3,24 +3,13 @@ import { levelOfWord } from "./severity.ts";
 
 export type Fields = ReadonlyMap<string, unknown>;
 
-/** Models use few keys, the same in every answer; what goes beyond is folded each time. */
-const foldedMax = 256;
-const folded = new Map<string, string>();
-const fold = (key: string): string => {
-  const known = folded.get(key);
-  if (known !== undefined) return known;
-  const made = key.toLowerCase().replace(/[\s_-]/g, "");
-  if (folded.size < foldedMax && key.length <= 40) folded.set(key, made);
-  return made;
-};
-
 /** Keys without case, `_`, `-` and space, so that riskLevel, risk_level and "Risk Level" are one. The first of two such keys stands. */
 export const fieldsOf = (value: unknown): Fields | null => {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return null;
   const fields = new Map<string, unknown>();
   for (const [key, field] of Object.entries(value)) {
-    const name = fold(key);
-    if (!fields.has(name)) fields.set(name, field);
+    const folded = key.toLowerCase().replace(/[\s_-]/g, "");
+    if (!fields.has(folded)) fields.set(folded, field);
   }
   return fields;
 };

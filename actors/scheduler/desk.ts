@@ -59,6 +59,8 @@ const lookAgainMs = 1_000;
 const fairTimeMs = 5_000;
 /** However far off a task's deadline is, by the clock of whoever made it. */
 const waitMaxMs = 600_000;
+/** When all hope ends at once, the ends are told by and by: each is a result to be made, kept and written, and the loop is others' too. */
+const endsAtOnceMax = 32;
 /** More wait than can be served when the oldest has used up this share of its time, and the line is long. */
 const overdueShare = 0.4;
 const longLine = 16;
@@ -78,6 +80,8 @@ export const createDesk = <Task extends DeskTask>(ports: DeskPorts<Task>, settin
   let cancelWake: Cancel = () => {};
   let wakeAtMs = Number.POSITIVE_INFINITY;
   let isClosed = false;
+  /** This turn has ended as many as one may; the next goes on. */
+  let isSpent = false;
 
   const finish = (entry: Entry<Task>, end: Ended["end"], reason: string, text = "") => {
     if (entry.isOver) return;
@@ -102,6 +106,7 @@ export const createDesk = <Task extends DeskTask>(ports: DeskPorts<Task>, settin
     wakeAtMs = atMs;
     cancelWake = clock.after(Math.max(1, inMs), () => {
       wakeAtMs = Number.POSITIVE_INFINITY;
+      isSpent = false;
       sweep();
       fill();
     });
@@ -109,19 +114,25 @@ export const createDesk = <Task extends DeskTask>(ports: DeskPorts<Task>, settin
 
   /** Ends what has no time or no hope left, and sees to it that the next is not missed. */
   const sweep = () => {
-    if (isClosed || line.size() === 0) return;
+    if (isClosed || isSpent || line.size() === 0) return;
     const nowMs = clock.monotonicMs();
     const wallMs = clock.nowMs();
     const hopeInMs = quota.hopeAtMs(nowMs) - nowMs;
     const isShut = quota.isShut(nowMs);
     const p90Ms = serviceTime.p90Ms(nowMs);
     let soonestMs = lookAgainMs;
+    let ends = 0;
     for (const entry of line.all()) {
+      if (ends === endsAtOnceMax) {
+        isSpent = true;
+        return wakeIn(1);
+      }
       const leftMs = entry.deadlineAt - wallMs;
       const end = endOf(entry, leftMs, hopeInMs, p90Ms, isShut);
       if (end) {
         line.leave(entry);
         finish(entry, ...end);
+        ends++;
         continue;
       }
       soonestMs = Math.min(soonestMs, leftMs - needMsOf(entry, p90Ms) + 1);

@@ -107,6 +107,16 @@ describe("the line", () => {
     expect(Object.values(ends())).toEqual(Array.from({ length: 12 }, () => "answered"));
     expect(calls[1]?.atMs).toBe(3_000);
   });
+  test("when all hope ends at once, tasks end by and by: no turn of the loop ends more than 32", async () => {
+    const { assess, clock, calls, endedAtMs, ends } = aDesk({ maxConcurrent: 1 });
+    for (let index = 0; index < 200; index++) assess(`t${index}`);
+    await clock.advance(0);
+    calls[0]?.end({ action: "park-key", reason: "HTTP 401" });
+    await clock.advance(20);
+    expect([Object.keys(ends()).length, new Set(Object.values(ends()))]).toEqual([200, new Set(["no-quota"])]);
+    const atOnce = Object.groupBy(Object.values(endedAtMs), String);
+    expect(Math.max(...Object.values(atOnce).map((times) => times?.length ?? 0))).toBeLessThanOrEqual(32);
+  });
   test("keeps to its number of calls in flight", async () => {
     const { assess, desk, clock, calls } = aDesk({ maxConcurrent: 3 });
     for (let index = 0; index < 10; index++) assess(`t${index}`);
