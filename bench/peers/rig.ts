@@ -133,7 +133,7 @@ const configurationOf = ({ broker, llm }: Place): string =>
   JSON.stringify({
     cameras: { list: [] },
     // The records wait, so they are older than those of a camera.
-    tasks: { cooldownMs: 0, deadlineMs: 600_000 },
+    tasks: { cooldownMs: 0, deadlineMs: 600_000, maxAgeMs: 600_000 },
     llm: {
       maxConcurrentTasks: inFlight,
       groups: [{ name: "sim", baseUrl: llm, model: "sim-vl", limits: {}, keys: [{ id: "key-1", env: keyVariable }] }],
