@@ -8,10 +8,10 @@ import { kafkaOptions } from "../../edge/storage/kafka.ts";
 import { createCodec } from "../../protocols/codec.ts";
 import { topics } from "../../protocols/topics.ts";
 import type { RiskUpdate } from "../../protocols/verdict.ts";
-import type { Outgoing } from "../../runtime/bus.ts";
+import type { Bus, Outgoing } from "../../runtime/bus.ts";
 import { openKafkaBus } from "../../runtime/bus-kafka.ts";
 import { delay, systemClock } from "../../runtime/clock.ts";
-import { reasonOf } from "../../runtime/errors.ts";
+import { Fault, reasonOf } from "../../runtime/errors.ts";
 import { silentLog } from "../../runtime/log.ts";
 import { seededRandom } from "../../runtime/random.ts";
 import { provideBroker } from "../../tools/broker/jars.ts";
@@ -31,6 +31,8 @@ export const modelLatency = "20ms-40ms";
 const limitMs = 180_000;
 const pollMs = 20;
 const feedBatch = 200;
+const feedTries = 20;
+const feedAgainMs = 250;
 
 export type PeerRun = {
   /** Of the last two thirds: the first is for the compiler. */
@@ -143,6 +145,19 @@ const configurationOf = ({ broker, llm }: Place): string =>
     server: { port: 0 },
   });
 
+/** A broker that has just made a topic may not lead it yet; what is stored twice has one answer. */
+const feed = async (bus: Bus, batch: readonly Outgoing[]): Promise<void> => {
+  for (let left = feedTries; ; left--) {
+    try {
+      await bus.append(batch);
+      return;
+    } catch (thrown) {
+      if (left === 0 || !(thrown instanceof Fault && thrown.retryable)) throw thrown;
+      await delay(systemClock, feedAgainMs);
+    }
+  }
+};
+
 export const runVedette = (records: number): Promise<PeerRun> =>
   inPlace(async (place) => {
     const { folder, keep } = place;
@@ -163,7 +178,7 @@ export const runVedette = (records: number): Promise<PeerRun> =>
           const { messageId: id, type, traceId: trace, cameraId } = message;
           batch.push({ topic: topics.detections.name, key: String(cameraId), id, type, trace, bytes: codec.encode(message) });
         }
-        await bus.append(batch);
+        await feed(bus, batch);
       }
       const warm = warmOf(records);
       let [merged, answered, firstMs, lastMs] = [0, 0, 0, 0];

@@ -10,11 +10,11 @@
 import { createRequire } from "node:module";
 import { zstdCompress, zstdDecompress } from "node:zlib";
 import type { Assigner } from "kafkajs";
-import snappy from "kafkajs-snappy";
 import { systemClock } from "../clock.ts";
 import { type BatchPorts, batchDecoder, lighterBatch } from "./batch-codec.ts";
 import { encodeKafkaRecord } from "./record-codec.ts";
 import { mendRest } from "./rest.ts";
+import { snappyCodec } from "./snappy.ts";
 
 /** The fields of kafkajs's RequestQueue that the mend reads. */
 type RequestQueue = { readonly pending: readonly unknown[]; readonly throttledUntil: number };
@@ -108,7 +108,7 @@ const tellBeforeJoining = (): void => {
 
 const addCodecs = (): void => {
   const { CompressionCodecs, CompressionTypes } = kafkajs;
-  CompressionCodecs[CompressionTypes.Snappy] = snappy;
+  CompressionCodecs[CompressionTypes.Snappy] = snappyCodec;
   CompressionCodecs[CompressionTypes.ZSTD] = () => ({
     compress: ({ buffer }: { readonly buffer: Buffer }) => call(zstdCompress, buffer),
     decompress: (buffer: Buffer) => call(zstdDecompress, buffer),
