@@ -99,7 +99,7 @@ const play = async (eyes: Vedette, edge: Vedette, others: readonly Vedette[]): P
   eyes.kill("SIGTERM");
   expect(await eyes.exited).toBe(0);
   const rest = [...others, ...(edge === eyes ? [] : [edge])];
-  await within(20_000, "all records to be settled", async () => {
+  await within(60_000, "all records to be settled", async () => {
     for (const each of rest) {
       const text = await (await each.get("/metrics")).text();
       if ([...text.matchAll(/^kafka_consumer_lag\{.*\} (\d+)$/gm)].some(([, lag]) => lag !== "0")) return false;

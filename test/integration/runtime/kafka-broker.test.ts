@@ -17,4 +17,4 @@ test("a broker keeps its topics through kill -9 and restart", async () => {
   const { topics } = await second.fetchTopicMetadata({ topics: ["kept"] });
   expect(topics[0]?.partitions).toHaveLength(3);
   await second.disconnect();
-}, 60_000);
+}, 120_000);
