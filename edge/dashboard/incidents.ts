@@ -15,6 +15,8 @@ export type Incidents = {
 
 const ackText = ({ label, by }: NonNullable<IncidentRow["ack"]>): string => say(label ? "ackedTrue" : "ackedFalse", { by });
 
+const hazardText = ({ hazard }: IncidentRow): string => (isWord(hazard) ? say(hazard) : hazard);
+
 /** The newest of its pictures; the whole of it at a click. */
 const pictureOf = (evidenceId: string, what: string): HTMLElement => {
   const image = element("img");
@@ -45,6 +47,7 @@ export const createIncidents = (nameOf: (cameraId: number) => string, mayLabel: 
     const button = (label: boolean): HTMLButtonElement => {
       const made = element("button", { class: "quiet", text: say(label ? "ackTrue" : "ackFalse") });
       made.type = "button";
+      made.setAttribute("aria-label", `${made.textContent}: ${hazardText(incident)}, ${nameOf(incident.cameraId)}`);
       made.addEventListener("click", () => {
         for (const each of [yes, no]) each.disabled = true;
         http.label(incident.id, label).then(take, (thrown) => {
@@ -59,7 +62,7 @@ export const createIncidents = (nameOf: (cameraId: number) => string, mayLabel: 
   };
 
   const itemOf = (incident: IncidentRow): HTMLLIElement => {
-    const { id, level, hazard, cameraId, openedAt, evidenceIds, ack } = incident;
+    const { id, level, cameraId, openedAt, evidenceIds, ack } = incident;
     const time = element("time", { text: say("since", { time: timeOfDay(openedAt) }) });
     time.dateTime = new Date(openedAt).toISOString();
     const top = element(
@@ -69,12 +72,11 @@ export const createIncidents = (nameOf: (cameraId: number) => string, mayLabel: 
       element("span", { class: "who", text: nameOf(cameraId) }),
       time,
     );
-    const hazardText = isWord(hazard) ? say(hazard) : hazard;
-    const what = element("p", { class: "said", text: hazardText });
+    const hazard = hazardText(incident);
+    const what = element("p", { class: "said", text: hazard });
     const below = ack ? [element("p", { class: "meta", text: ackText(ack) })] : mayLabel() ? [buttonsOf(incident)] : [];
     const picture = evidenceIds.at(-1);
-    const shown =
-      picture === undefined ? [] : [pictureOf(picture, say("evidenceOf", { hazard: hazardText, name: nameOf(cameraId) }))];
+    const shown = picture === undefined ? [] : [pictureOf(picture, say("evidenceOf", { hazard, name: nameOf(cameraId) }))];
     return element("li", { data: { incident: id } }, top, ...shown, what, ...below);
   };
 

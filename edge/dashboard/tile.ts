@@ -76,6 +76,8 @@ const createPictures = (shown: (picture: ImageBitmap) => void) => {
   };
 };
 
+const resultsBeforePicture = 3;
+
 export const createTile = (
   model: Model,
   camera: CameraModel,
@@ -125,7 +127,8 @@ export const createTile = (
   const veilText = (): string => {
     if (camera.state !== "online" && camera.state !== "connecting") return camera.message || say(camera.state);
     if (!camera.detection) return say("waitingForPicture");
-    return picture ? "" : say("withoutPicture");
+    // A picture is asked for when the tile comes into sight, and takes a moment.
+    return picture || camera.arrivalsMs.length <= resultsBeforePicture ? "" : say("withoutPicture");
   };
 
   return {

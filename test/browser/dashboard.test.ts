@@ -142,7 +142,7 @@ describe.skipIf(missing)("the dashboard (needs /usr/bin/chromium)", () => {
   );
 
   test(
-    "asks for the pictures of what came into sight before the connection stood",
+    "asks for the pictures of what came into sight before the connection stood, and says which are missing",
     async () => {
       const edge = await startEdge();
       const { page } = await openPage("about:blank", wide);
@@ -151,7 +151,13 @@ describe.skipIf(missing)("the dashboard (needs /usr/bin/chromium)", () => {
         await route.continue();
       });
       await page.goto(edge.serving.url);
+      await within(20_000, "word that pictures are missing", async () => {
+        edge.live.detection(aDetection(1, { capturedAt: edge.clock.nowMs() }), null);
+        await page.waitForTimeout(50);
+        return (await textOf(page, '[data-camera="1"] .veil')) === "Boxes without their picture";
+      });
       await showUntil(edge, page, "a drawn picture", async () => (await pixelsLike(page, 1, 220, 220, 220)) > 500);
+      await page.locator('[data-camera="1"] .veil').waitFor({ state: "hidden" });
     },
     limitMs,
   );
