@@ -164,7 +164,7 @@ export const createDesk = <Task extends DeskTask>(ports: DeskPorts<Task>, settin
         finish(entry, ...end);
         continue;
       }
-      const seat = quota.take(nowMs, entry.avoid, entry.tokens);
+      const seat = quota.take(nowMs, entry.avoid, entry.tokens, entry.lastSeat?.keyId ?? null);
       if (!seat) {
         line.undo(entry);
         line.enter(entry);
@@ -229,7 +229,7 @@ export const createDesk = <Task extends DeskTask>(ports: DeskPorts<Task>, settin
       const leftMs = entry.deadlineAt - clock.nowMs();
       const isWorthIt = leftMs > p90Ms && hedges < settings.hedgeShare * calls && inFlight < settings.maxConcurrent;
       if (isClosed || entry.isOver || entry.calls >= callsMaxOf(entry) || !isWorthIt) return;
-      const seat = quota.take(clock.monotonicMs(), first.group.name, entry.tokens);
+      const seat = quota.take(clock.monotonicMs(), first.group.name, entry.tokens, first.keyId);
       if (!seat) return;
       hedges++;
       start(entry, seat, Math.min(settings.timeoutMs, leftMs), true);

@@ -59,8 +59,8 @@ export type KeyUse = { readonly id: string; readonly group: string; readonly [be
 export type KeyOutcome = "succeeded" | "failed" | "neutral";
 
 export type KeyPool = {
-  /** A key of a group that `isOpen`, now in use; null when there is none. */
-  readonly take: (nowMs: number, isOpen: (group: string) => boolean) => KeyUse | null;
+  /** A key of a group that `isOpen`, now in use, but for `except`; null when there is none. */
+  readonly take: (nowMs: number, isOpen: (group: string) => boolean, except?: Pick<KeyUse, "id" | "group">) => KeyUse | null;
   /** Whether `take` would give one. */
   readonly has: (nowMs: number, isOpen: (group: string) => boolean) => boolean;
   /** Says whether the key thereby goes to rest, or comes back from it. */
@@ -113,7 +113,7 @@ export const createKeyPool = (specs: readonly KeySpec[], strategy: Strategy, coo
     round_robin: () => 0,
   };
 
-  const choose = (nowMs: number, isOpen: (group: string) => boolean): number => {
+  const choose = (nowMs: number, isOpen: (group: string) => boolean, except?: Pick<KeyUse, "id" | "group">): number => {
     const open = new Map<string, boolean>();
     const opens = (group: string) => {
       const known = open.get(group) ?? isOpen(group);
@@ -126,6 +126,7 @@ export const createKeyPool = (specs: readonly KeySpec[], strategy: Strategy, coo
       const index = (lastTaken + step) % keys.length;
       const key = keys[index];
       if (!key || !canTake(key, nowMs) || !opens(key.spec.group)) continue;
+      if (key.spec.id === except?.id && key.spec.group === except.group) continue;
       const best = keys[chosen];
       if (!best || precedes[strategy](key, best) < 0) chosen = index;
     }
@@ -155,8 +156,8 @@ export const createKeyPool = (specs: readonly KeySpec[], strategy: Strategy, coo
   };
 
   return {
-    take(nowMs, isOpen) {
-      const index = choose(nowMs, isOpen);
+    take(nowMs, isOpen, except) {
+      const index = choose(nowMs, isOpen, except);
       const key = keys[index];
       if (!key) return null;
       lastTaken = index;

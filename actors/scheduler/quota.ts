@@ -61,8 +61,11 @@ export type QuotaEvent = {
 export type KeptQuota = { readonly groups: Readonly<Record<string, KeptGroup>>; readonly overall: readonly Second[] };
 
 export type Quota = {
-  /** A seat for a call of about so many tokens, in another group than `avoid` when there is one; null when no call may be made now. */
-  readonly take: (nowMs: number, avoid: string | null, tokens?: number) => Seat | null;
+  /**
+   * A seat for a call of about so many tokens; null when no call may be made now. In another group than `avoid` when there is one, else
+   * with another key than `avoidKey` of it.
+   */
+  readonly take: (nowMs: number, avoid: string | null, tokens?: number, avoidKey?: string | null) => Seat | null;
   /** Whether `take` would give a seat to a usual call. */
   readonly hasRoom: (nowMs: number) => boolean;
   /** `isBlamed`: a failure that is the provider's, not that of a call of ours with too little time. */
@@ -146,11 +149,13 @@ export const createQuota = (settings: QuotaSettings): Quota => {
     hasRoom: (nowMs) =>
       overall.nextAtMs(nowMs, 0) <= nowMs && pool.has(nowMs, (name) => groups.get(name)?.isOpen(nowMs, 0) ?? false),
 
-    take(nowMs, avoid, tokens = 0) {
+    take(nowMs, avoid, tokens = 0, avoidKey = null) {
       const isOpen = (name: string) => groups.get(name)?.isOpen(nowMs, tokens) ?? false;
       if (overall.nextAtMs(nowMs, largestOf(tokens)) > nowMs) return null;
       const elsewhere = avoid === null ? null : pool.take(nowMs, (name) => name !== avoid && isOpen(name));
-      const use = elsewhere ?? pool.take(nowMs, isOpen);
+      const otherwise =
+        elsewhere ?? (avoid === null || avoidKey === null ? null : pool.take(nowMs, isOpen, { group: avoid, id: avoidKey }));
+      const use = otherwise ?? pool.take(nowMs, isOpen);
       return use ? seatOf(use, nowMs, tokens) : null;
     },
 

@@ -217,6 +217,21 @@ describe("retrying", () => {
     await settlePromises();
     expect(ended.t).toMatchObject({ end: "answered", text: "fine", calls: 2, model: "model-b", keyId: "b-1" });
   });
+  test("is made with another key of the only group, though the one that failed has had fewer calls", async () => {
+    const keys = ["a-1", "a-2"].map((id) => ({ id, secret: `sk-${id}`, priority: 1 }));
+    const { assess, clock, ended, quota, calls } = aDesk({
+      groups: [group("a", { keys })],
+      answering: ({ seat, end }) => end(seat.keyId === "a-1" ? serverError : answer),
+    });
+    quota.disable("a", "a-1", "for a while");
+    for (const name of ["one", "two"]) assess(name);
+    await clock.advance(0);
+    quota.enable("a", "a-1");
+    assess("t");
+    await clock.advance(1_000);
+    expect(calls.map(({ seat }) => seat.keyId)).toEqual(["a-2", "a-2", "a-1", "a-2"]);
+    expect(ended.t).toMatchObject({ end: "answered", calls: 2 });
+  });
   test("stops after the configured number, so that a failure is not paid for over and over", async () => {
     const { assess, clock, calls, ended } = aDesk({ groups: [group("a"), group("b")], answering: ({ end }) => end(serverError) });
     assess("t");
