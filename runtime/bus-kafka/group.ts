@@ -85,6 +85,8 @@ export const joinGroup = (topic: KafkaTopic, group: string, events: ConsumerEven
   let membership: Membership | null = null;
   let joining: Membership | null = null;
   let consumer: KafkaConsumer | null = null;
+  /** The name under which the member was in the group last; null once it was tried again. */
+  let lastName: string | null = null;
   /** Counts assignments: what belongs to an older one is void. */
   let generation = 0;
   let stopping: Promise<void> | null = null;
@@ -233,6 +235,9 @@ export const joinGroup = (topic: KafkaTopic, group: string, events: ConsumerEven
       // Through an outage there is nobody to say that the partitions are another's: they are kept as they are.
       if (membership !== null) await revokeAll();
       joining = joined;
+      // A broker that was away takes its members up again: under another name this one waits for its own old session to end.
+      joined.memberId ??= lastName;
+      lastName = null;
     },
   };
 
@@ -292,6 +297,7 @@ export const joinGroup = (topic: KafkaTopic, group: string, events: ConsumerEven
    */
   const restart = (thrown: unknown) => {
     const old = consumer;
+    lastName = joining?.memberId ?? lastName;
     consumer = null;
     membership = null;
     if (stopping !== null) return;

@@ -31,6 +31,8 @@ export type Membership = {
   readonly commitOffsets: (offsets: OffsetsToCommit) => Promise<void>;
   /** Of the last joining that came to its end; null before the first. */
   readonly generationId: number | null;
+  /** By what name the group knows the member; null where it is to be given one. */
+  memberId: string | null;
 };
 type JoiningGroup = Membership & { readonly assigners: readonly (Assigner & Partial<HookedAssigner>)[] };
 type Join = (this: JoiningGroup) => Promise<void>;
