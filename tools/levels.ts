@@ -24,6 +24,8 @@ const minuteMs = 60_000;
 const onKafka = /kafka/;
 /** Simulations of minutes of load, of each planted bug, of the acts at the junction and in another process. */
 const longRuns = /^test\/sim\/(admission|planted|portable|quota|risk-now)\./;
+/** Whether each bench runs, with all that it is measured against. */
+const benchRuns = /^test\/unit\/bench\//;
 
 const tidy: Level = { name: "tidy", glob: "test/tidy.test.ts", timeoutMs: minuteMs, isPure: true };
 const unit: Level = { name: "unit", glob: "test/unit/**/*.test.ts", timeoutMs: 4 * minuteMs, isPure: true };
@@ -31,7 +33,7 @@ const property: Level = { name: "property", glob: "test/property/**/*.test.ts", 
 const sim: Level = { name: "sim", glob: "test/sim/**/*.test.ts", timeoutMs: 4 * minuteMs, isPure: true };
 
 /** What `bun run check` runs: no level that needs anything but this repository, and no long run. The longest come first. */
-export const fastLevels: readonly Level[] = [{ ...sim, except: longRuns }, unit, property, tidy];
+export const fastLevels: readonly Level[] = [{ ...unit, except: benchRuns }, { ...sim, except: longRuns }, property, tidy];
 
 export const levels: readonly Level[] = [
   sim,

@@ -16,8 +16,8 @@ import { readWords } from "./words.ts";
 const levelNames = [...new Set(levels.map(({ name }) => name))].join(", ");
 const usage = `bun run test [--fast] [--level NAME]... [--limit S] [--randomize] [--seed N] [PATH]...
 
-  --fast        only what takes seconds: ${fastLevels.map(({ name }) => name).join(", ")} without its long runs, and
-                properties tried a quarter as often
+  --fast        only what takes seconds: ${fastLevels.map(({ name }) => name).join(", ")} without long runs and benches,
+                and with properties tried a quarter as often
   --level NAME  only this level, more by repeating: ${levelNames}
   --limit S     ends after so many seconds; what had not run by then has failed
   --randomize   tests in random order; bun prints the seed

@@ -2,8 +2,9 @@ import { describe, expect, test } from "bun:test";
 import { closestApproach, separationM } from "../../../../../actors/camera/junction/acts/near-miss.ts";
 import { lawfulHeading, type Placement } from "../../../../../actors/camera/junction/placement.ts";
 import { createScene, type Scene, sceneAt } from "../../../../../actors/camera/junction/scene.ts";
+import { runs } from "../../../../support/runs.ts";
 
-const seeds = Array.from({ length: 20 }, (_, index) => index + 1);
+const seeds = Array.from({ length: runs(20) }, (_, index) => index + 1);
 
 /** FNV-1a over ids, places and speeds, to the millimetre. */
 const fingerprint = (scene: Scene, untilMs: number, everyMs: number): number => {
@@ -106,7 +107,7 @@ describe("the scene", () => {
 });
 
 describe("traffic without acts", () => {
-  test("keeps vehicles apart, obeys the lanes and passes nobody on foot closely, for 20 seeds", () => {
+  test("keeps vehicles apart, obeys the lanes and passes nobody on foot closely, for every seed", () => {
     for (const seed of seeds) {
       const scene = createScene({ seed, act: "none" });
       const trouble: string[] = [];
